@@ -1,0 +1,17 @@
+"""Calls a web service by its DNS name and says in one line what happened.
+
+A call has three steps: resolve the name, connect, ask. The exit code says which one failed:
+
+  0   every call was answered with a status below 400; a redirect is an answer, not followed
+  1   --check only: no call recorded yet, or the record is stale
+  2   wrong arguments or environment
+  6   the name did not resolve, or the resolver did not answer in time (curl would say 28)
+  7   connection refused, unreachable, or broken before the whole answer; TLS failed
+  22  HTTP status 400 or above
+  23  the output could not be written, such as a pipe that nobody reads any more
+  28  connecting or reading timed out
+
+The numbers are curl's. A run that ends by itself returns the code of its last failed call.
+SIGINT and SIGTERM end it at once, and the call under way is not counted; a service (--count 0)
+then returns the code of its last call.
+"""
