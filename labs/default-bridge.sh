@@ -5,7 +5,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 run() {
-  printf '\n$ %s\n' "$*"
+  local word
+  printf '\n$'
+  for word in "$@"; do
+    case "$word" in *[\ \;\&]*) word="'$word'" ;; esac
+    printf ' %s' "$word"
+  done
+  printf '\n'
   "$@"
 }
 

@@ -23,6 +23,7 @@ LABEL = "two-bridges=compare"
 PREFIX = "two-bridges-compare"
 COMMAND_SECONDS = 60.0
 HEALTHY_SECONDS = 30.0
+EMBEDDED_DNS = "127.0.0.11"
 
 
 @dataclass(frozen=True)
@@ -194,12 +195,13 @@ def table(default: Outcome, own: Outcome) -> str:
             title,
             outcome.network,
             outcome.subnet,
-            outcome.resolver,
+            outcome.resolver
+            + (" (Docker's)" if outcome.resolver == EMBEDDED_DNS else " (the host's)"),
             outcome.webapp,
             outcome.lookup or "fails",
             "answers" if outcome.ping_by_address else "no answer",
-            str(outcome.http_by_address or "no answer"),
-            str(outcome.http_by_name or "no answer"),
+            str(outcome.http_by_address or "fails"),
+            str(outcome.http_by_name or "fails"),
             str(outcome.exit_by_name),
         ]
 
