@@ -1,0 +1,212 @@
+"""The lab pages as test items: all that touches Sybil, and pytest's hooks for it.
+
+Each page is one file of items in the page's order: the machine is ready, every console block,
+nothing is left behind, every wrong output is caught. Items of one page share a shell, so they run
+in one worker (`--dist loadfile`) and are not picked apart.
+
+LAB_LEAK_IGNORE, a regular expression over lines such as `container NAME`, leaves out what others
+do on the same engine at the same time.
+"""
+
+import os
+import re
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sybil import Document, Example, Region, Sybil
+
+from scripts.pages import things
+from scripts.pages.parse import Block, Fence, Page, PageError, find, load
+from scripts.pages.play import NotReady, PageFailure, Run, replay
+from tests.labs.mutate import mutants
+
+ROOT = Path(__file__).resolve().parents[2]
+LABS = ROOT / "labs"
+COMPARED = 0.9  # the least share of commands whose output is compared
+
+
+def snapshot() -> set[things.Thing]:
+    """The engine, the host's network and the files, without what LAB_LEAK_IGNORE names."""
+    ignore = os.environ.get("LAB_LEAK_IGNORE", "")
+    seen = things.inventory() | things.files(ROOT)
+    return {thing for thing in seen if not (ignore and re.search(ignore, str(thing)))}
+
+
+class PageSybil(Sybil):
+    """Sybil with ids that say which step of the page an item is."""
+
+    def identify(self, example: Example) -> str:
+        return str(example.parsed)
+
+
+def regions(document: Document) -> Iterator[Region]:
+    """The items of a page."""
+    try:
+        page = load(Path(document.path))
+    except PageError as error:
+        raise pytest.Collector.CollectError(str(error)) from error
+    offsets = [0]
+    for line in document.text.splitlines(keepends=True):
+        offsets.append(offsets[-1] + len(line))
+    end = len(document.text)
+
+    def item(name: str, start: int, act: Callable[[dict[str, Any]], None]) -> Region:
+        return Region(start, start, parsed=name, evaluator=lambda example: act(example.namespace))
+
+    yield item("ready", 0, lambda names: begin(names, page))
+    for part in page.parts:
+        if isinstance(part, Block) or (isinstance(part, Fence) and part.name):
+            slug = re.sub(r"\W+", "-", part.heading.lower()).strip("-")
+            start = offsets[part.line - 1]
+            yield item(
+                f"line-{part.line}-{slug}", start, lambda names, part=part: step(names, part)
+            )
+    yield item("nothing-is-left", end - 1, nothing_left)  # Sybil orders the items by place
+    yield item("wrong-outputs-are-caught", end, wrong_outputs)
+
+
+def begin(names: dict[str, Any], page: Page) -> None:
+    names.update(run=Run(page, ROOT), before=snapshot(), begun=time.monotonic())
+    reason = ""
+    try:
+        names["run"].start()
+    except NotReady as error:
+        reason = str(error)
+    if reason:
+        pytest.fail(reason, pytrace=False)
+
+
+def the_run(names: dict[str, Any]) -> Run:
+    """The page's run, for an item that needs every earlier one."""
+    if "run" not in names:
+        pytest.fail("the items of a page run together, from its first", pytrace=False)
+    run = names["run"]
+    assert isinstance(run, Run)
+    if run.failed:
+        pytest.skip("an earlier step of the page failed")
+    return run
+
+
+def step(names: dict[str, Any], part: Block | Fence) -> None:
+    run = the_run(names)
+    before = len(run.steps)
+    report = ""
+    try:
+        if isinstance(part, Fence):
+            run.write(part)
+        else:
+            run.block(part)
+    except PageFailure as failure:
+        report = str(failure)
+    if isinstance(part, Block):
+        done = len(run.steps) - before
+        count(names, blocks=1, commands=done, compared=done * part.compare)
+    if report:
+        pytest.fail(report, pytrace=False)
+
+
+def nothing_left(names: dict[str, Any]) -> None:
+    run = names.pop("run", None)
+    if not run or not run.started:
+        pytest.skip("the page was not run")
+    if run.failed:  # what must then leave nothing is our clean-up, else the page's own
+        run.finish()
+    after = snapshot()
+    run.finish()
+    names["steps"] = None if run.failed else run.steps
+    count(names, milliseconds=round(1000 * (time.monotonic() - names["begun"])))
+    left = [f"left: {t}" for t in sorted(after - names["before"])]
+    gone = [f"gone: {t}" for t in sorted(names["before"] - after)]
+    if left or gone:
+        pytest.fail("\n".join(["before and after the page differ", *left, *gone]), pytrace=False)
+
+
+def wrong_outputs(names: dict[str, Any]) -> None:
+    steps = names.get("steps")
+    if steps is None:
+        pytest.skip("the page was not run to its end")
+    assert replay(steps) is None, "the right page must match what was printed"
+    tried = list(mutants(steps))
+    escaped = [wrong for wrong in tried if replay(steps, wrong) is None]
+    count(names, mutants=len(tried), caught=len(tried) - len(escaped))
+    if escaped or not tried:
+        shown = ["\n".join([f"line {w.line}: $ {w.text}", *w.expected]) for w in escaped]
+        pytest.fail("\n".join(["wrong outputs that pass:", *shown]), pytrace=False)
+
+
+def finish(names: dict[str, Any]) -> None:
+    """Clean up after a run that was broken off before its last items."""
+    run = names.pop("run", None)
+    if isinstance(run, Run):
+        run.finish(interrupted=True)
+
+
+def count(names: dict[str, Any], **numbers: int) -> None:
+    names["item"].user_properties.append(("lab", numbers))
+
+
+class Pages:
+    """The pytest plugin: collects the pages, and sums up what they did."""
+
+    def __init__(self) -> None:
+        self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        names = [path.name for path in find(LABS).values()]
+        sybil = PageSybil([regions], path=str(LABS), filenames=names, teardown=finish)
+        self.pytest_collect_file = sybil.pytest()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        if example := getattr(item, "example", None):
+            example.namespace["item"] = item
+        return (yield)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            for name, numbers in report.user_properties:
+                if name == "lab":
+                    self.counts[report.nodeid.split("::")[0]].update(numbers)
+
+    def shortfall(self) -> list[str]:
+        """What keeps the whole from being a proof; empty when it is one."""
+        total = self.total()
+        wrong = [
+            f"{name}: no wrong output was tried"
+            for name, c in self.counts.items()
+            if not c["mutants"]
+        ]
+        if total["commands"] < total["on pages"]:
+            wrong.append(f"{total['on pages'] - total['commands']} commands were not executed")
+        if total["compared"] < COMPARED * total["commands"]:
+            wrong.append(f"expected at least {COMPARED:.0%} of the commands compared")
+        return wrong
+
+    def total(self) -> Counter[str]:
+        total: Counter[str] = Counter()
+        for name, counts in self.counts.items():
+            total.update(counts)
+            total["pages"] += 1
+            total["on pages"] += sum(len(b.commands) for b in load(ROOT / name).blocks)
+        return total
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if not hasattr(session.config, "workerinput") and self.shortfall():
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self.counts:
+            return
+        t = self.total()
+        write = terminalreporter.write_line
+        terminalreporter.section("lab pages")
+        write(f"{t['pages']} pages, {t['blocks']} blocks, {t['milliseconds'] / 1000:.1f} s in all")
+        write(
+            f"{t['commands']} of {t['on pages']} commands executed; {t['compared']} with their"
+            f" output compared, {t['commands'] - t['compared']} without"
+        )
+        write(f"{t['caught']} of {t['mutants']} wrong outputs caught")
+        for line in self.shortfall():
+            write(f"NOT ENOUGH: {line}", red=True)

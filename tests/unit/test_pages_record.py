@@ -1,0 +1,53 @@
+from pathlib import Path
+
+from scripts.pages.match import Bindings
+from scripts.pages.parse import Page, load
+from scripts.pages.play import Step, record, replay
+from scripts.pages.session import Outcome
+
+ID, REAL = "a1b2c3d4e5f6", "0f1e2d3c4b5a"
+
+
+def page_of(folder: Path, *blocks: str) -> Page:
+    path = folder / "01-x.md"
+    path.write_text("\n".join(["# Title", *(f"```console\n{b}\n```" for b in blocks), "end", ""]))
+    return load(path)
+
+
+def ran(page: Page, *outputs: list[str]) -> list[Step]:
+    commands = [(block, command) for block in page.blocks for command in block.commands]
+    return [
+        Step(block, command, Outcome(output, 0))
+        for (block, command), output in zip(commands, outputs, strict=True)
+    ]
+
+
+def test_a_page_that_holds_stays_as_it_is(tmp_path: Path) -> None:
+    page = page_of(tmp_path, f"$ a\n{ID}\n$ b", "$ c\ntime=0.1 ms")
+    assert record(page, ran(page, [REAL], [], ["time=9.9 ms"])) == page.lines
+
+
+def test_only_the_lines_that_changed_are_written(tmp_path: Path) -> None:
+    page = page_of(tmp_path, f"$ a\n{ID}\nold\n$ b\ngone", f"$ c\n{ID}")
+    lines = record(page, ran(page, [REAL, "new", "more"], [], [REAL]))
+    assert lines == [
+        "# Title", "```console", "$ a", ID, "new", "more", "$ b", "```",
+        "```console", "$ c", ID, "```", "end",
+    ]  # fmt: skip
+
+
+def test_a_recorded_page_holds_for_the_run_it_was_made_from(tmp_path: Path) -> None:
+    # The page mixes up its two ids, so that no line of it can be kept without a contradiction.
+    page = page_of(tmp_path, f"$ a\n{ID}", f"$ b\n{ID}", f"$ c\n{REAL}")
+    outputs = [REAL], ["e" * 12], [REAL]
+    page.path.write_text("\n".join(record(page, ran(page, *outputs))) + "\n")
+    again = load(page.path)
+    assert replay(ran(again, *outputs)) is None
+
+
+def test_replay_finds_the_first_step_that_does_not_match(tmp_path: Path) -> None:
+    page = page_of(tmp_path, "$ a\n1\n$ b\n2\n$ c\n3")
+    found = replay(ran(page, ["1"], ["x"], ["y"]))
+    assert found
+    assert found.command.text == "b"
+    assert Bindings().real == {}

@@ -1,0 +1,115 @@
+import re
+
+import pytest
+
+from scripts.pages.match import Bindings, match_line
+from scripts.pages.rules import RULES
+
+LONG = "4f" * 32
+
+# A page's line, and real lines that must be taken for it and must not.
+CASES = {
+    "interface": (
+        "9: vethb622758@if8: <UP>",
+        ["705: veth0000000@if704: <UP>", "9: veth1111111@if2: <UP>"],
+        ["9: eth0@if8: <UP>", "9: vethb622758: <UP>", "0: vethb622758@if8: <UP>"],
+    ),
+    "bridge": (
+        "master br-0a1b2c3d4e5f x",
+        ["master br-ffffffffffff x"],
+        ["master br-ffffffffff x", "master docker0 x", "master br-ffffffffffffff x"],
+    ),
+    "veth": ("on veth1a2b3c4", ["on vethfffffff"], ["on eth0", "on vethxyzxyzx", "on veth1"]),
+    "long id": (LONG, ["e0" * 32], ["e0" * 31, "e0" * 6, "E0" * 32]),
+    "id": (
+        "id 0a1b2c3d4e5f",
+        ["id 012345678901"],
+        ["id 0a1b2c3d4e", "id container1xx", f"id {LONG}"],
+    ),
+    "MAC": (
+        "ether 02:42:ac:11:00:02 brd ff:ff:ff:ff:ff:ff",
+        ["ether 5e:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff"],
+        [
+            "ether 02:42:ac:11:00:02 brd 02:42:ac:11:00:02",
+            "ether ff:ff:ff:ff:ff:ff brd ff:ff:ff:ff:ff:ff",
+            "ether 00:00:00:00:00:00 brd ff:ff:ff:ff:ff:ff",
+        ],
+    ),
+    "link-local": (
+        "inet6 fe80::42:4cff:fe31:6801/64",
+        ["inet6 fe80::fc:ff:fe00:1/64"],
+        ["inet6 fd00::2/64", "inet6 fe80::fc:ff:fe00:1/48"],
+    ),
+    "docker0 address": (
+        "from 172.17.0.3: x",
+        ["from 172.17.0.2: x", "from 172.17.0.254: x"],
+        ["from 172.17.0.1: x", "from 172.18.0.3: x", "from 172.17.0.255: x", "from 172.17.1.3: x"],
+    ),
+    "ephemeral port": (
+        "127.0.0.1:49153->80/tcp",
+        ["127.0.0.1:32768->80/tcp", "127.0.0.1:60999->80/tcp"],
+        ["127.0.0.1:8000->80/tcp", "127.0.0.1:32767->80/tcp", "127.0.0.2:49153->80/tcp",
+         "127.0.0.1:61000->80/tcp", "127.0.0.1:49153->81/tcp"],
+    ),
+    "time": (
+        "at 2026-01-02T03:04:05.678Z",
+        ["at 2025-12-31T23:59:59Z", "at 2025-12-31 23:59:59 +0000 UTC"],
+        ["at 2025-12-31", "at noon", "at 2026-01-02T03:04:05.678Z x"],
+    ),
+    "age": (
+        "Up 3 seconds (healthy)",
+        ["Up Less than a second (healthy)", "Up 2 minutes (healthy)"],
+        ["Up 3 seconds (unhealthy)", "Exited 3 seconds (healthy)", "Up seconds (healthy)"],
+    ),
+    "round trips": (
+        "min/avg/max = 0.090/0.261/0.433 ms",
+        ["min/avg/max = 10.000/20.123/30.000 ms"],
+        ["min/avg/max = 0.090/0.261 ms", "min/avg/max = 0.090/0.261/0.433 s"],
+    ),
+    "duration": ("time=0.433 ms", ["time=12.001 ms"], ["time=1 ms", "time=0.433 s", "time= ms"]),
+    "size": (
+        "alpine 8.31MB",
+        ["alpine 2.03MB", "alpine 7MB"],
+        ["alpine 8.31GB", "alpine MB", "alpine 0MB"],
+    ),
+    "usage": ("cpu 0.15%", ["cpu 12.00%"], ["cpu 0%", "cpu 15", "cpu -%"]),
+}  # fmt: skip
+
+EXACT = [
+    ("2 packets received, 0% packet loss", "1 packets received, 0% packet loss"),
+    ("2 packets received, 0% packet loss", "2 packets received, 50% packet loss"),
+    ("inet 172.17.0.1/16", "inet 172.17.0.2/16"),
+    ("inet 172.17.0.2/16", "inet 172.17.0.2/24"),
+    ("10.10.0.2 container100", "10.10.0.3 container100"),
+    ("seq=0 ttl=64 time=0.433 ms", "seq=0 ttl=63 time=0.433 ms"),
+    ("1: lo: <LOOPBACK>", "2: lo: <LOOPBACK>"),
+    ("5: docker0: <UP>", "5: docker1: <UP>"),
+    ("127.0.0.1:8000->8000/tcp", "127.0.0.1:8001->8000/tcp"),
+    ("12MiB / 192MiB", "12MiB / 256MiB"),
+    ("timed out after 2 s", "timed out after 3 s"),
+    ("a b", "a  b"),
+    ("  indented", "    indented"),
+]
+
+
+def holds(page: str, real: str) -> bool:
+    return match_line(page, real, Bindings()) is None
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_rule_takes_what_varies_and_nothing_else(name: str) -> None:
+    page, good, bad = CASES[name]
+    assert [line for line in [page, *good] if not holds(page, line)] == []
+    assert [line for line in bad if holds(page, line)] == []
+
+
+def test_every_rule_has_cases_in_which_it_is_the_one_that_acts() -> None:
+    assert [rule.name for rule in RULES] == list(CASES)
+    for rule in RULES:
+        assert re.search(rule.pattern, CASES[rule.name][0]), rule.name
+
+
+@pytest.mark.parametrize(("page", "real"), EXACT)
+def test_what_no_rule_names_is_exact(page: str, real: str) -> None:
+    assert holds(page, page)
+    assert not holds(page, real)
