@@ -40,6 +40,21 @@ CASES = {
         ["inet6 fe80::fc:ff:fe00:1/64"],
         ["inet6 fd00::2/64", "inet6 fe80::fc:ff:fe00:1/48"],
     ),
+    "host's resolver": (
+        "Resolver 10.0.0.2: Docker's default bridge, which",
+        ["Resolver 192.168.65.7: Docker's default bridge, which",
+         "Resolver 10.0.0.2, fd00::53: Docker's default bridge, which"],
+        ["Resolver 127.0.0.11: Docker's default bridge, which",
+         "Resolver 10.0.0.2, 127.0.0.11: Docker's default bridge, which",
+         "Resolver unknown: Docker's default bridge, which",
+         "Resolver 10.0.0.2: Docker's own DNS, which"],
+    ),
+    "look-up error": (
+        "(exit 6): Name or service not known. Resolver x",
+        ["(exit 6): Temporary failure in name resolution. Resolver x"],
+        ["(exit 6): Connection refused. Resolver x", "(exit 6): . Resolver x",
+         "(exit 7): Name or service not known. Resolver x"],
+    ),
     "docker0 address": (
         "from 172.17.0.3: x",
         ["from 172.17.0.2: x", "from 172.17.0.254: x"],
@@ -82,6 +97,8 @@ EXACT = [
     ("inet 172.17.0.2/16", "inet 172.17.0.2/24"),
     ("10.10.0.2 container100", "10.10.0.3 container100"),
     ("seq=0 ttl=64 time=0.433 ms", "seq=0 ttl=63 time=0.433 ms"),
+    ("Resolver 127.0.0.11: Docker's own DNS", "Resolver 10.0.0.2: Docker's own DNS"),
+    ("resolver  127.0.0.11 (Docker's)", "resolver  10.0.0.2 (Docker's)"),
     ("1: lo: <LOOPBACK>", "2: lo: <LOOPBACK>"),
     ("5: docker0: <UP>", "5: docker1: <UP>"),
     ("127.0.0.1:8000->8000/tcp", "127.0.0.1:8001->8000/tcp"),
@@ -107,6 +124,14 @@ def test_every_rule_has_cases_in_which_it_is_the_one_that_acts() -> None:
     assert [rule.name for rule in RULES] == list(CASES)
     for rule in RULES:
         assert re.search(rule.pattern, CASES[rule.name][0]), rule.name
+
+
+def test_the_resolver_of_a_message_is_that_of_a_table() -> None:
+    seen = Bindings()
+    message, table = "Resolver {}: Docker's default bridge", "resolver  {} (the host's)  127.0.0.11"
+    assert not match_line(message.format("10.0.0.2"), message.format("10.1.1.1, fd00::1"), seen)
+    assert not match_line(table.format("10.0.0.2"), table.format("10.1.1.1 fd00::1"), seen)
+    assert match_line(table.format("10.0.0.2"), table.format("10.0.0.2"), seen)
 
 
 @pytest.mark.parametrize(("page", "real"), EXACT)

@@ -21,6 +21,7 @@ from scripts.pages.things import Thing, creates, files, made_by, remove
         ("docker network create my-net --internal --subnet=10.1.0.0/24", ["network my-net"]),
         ("docker network create --internal my-net >/dev/null 2>&1", ["network my-net"]),
         ("docker run --name c alpine > out 2> err", ["container c"]),
+        ("docker network create --subnet 10.1.0.0/24 bridge", []),
         ("docker network connect my-net container1", []),
         ("docker build -q -t app .", ["image app:latest"]),
         ("docker build --tag app:2 --tag=b .", ["image app:2", "image b:latest"]),
