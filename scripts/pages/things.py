@@ -11,13 +11,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from scripts.pages.needs import missing
 from scripts.pages.parse import Page
 
 # The sample's own images: `./lab up` makes them, pages use them, nobody removes them.
 SAMPLE = ("two-bridges-webapp:latest", "two-bridges-client:latest")
-PROJECT = "two-bridges"  # the name in compose.yaml
+PROJECT = "two-bridges"  # the name in compose.yaml, and of the namespace in deploy/kubernetes
 _TIMEOUT = 60  # seconds for one docker command of ours
 _NO_FILES = (".git", ".lab", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache")
+# The engine's own networks: whoever names one to `docker network create` is refused.
+_PREDEFINED = ("bridge", "host", "none")
 # The options of `docker network create` that take no value.
 _SWITCHES = ("--attachable", "--config-only", "--ingress", "--internal", "--ipv6")
 
@@ -85,7 +88,9 @@ def _created_by(words: list[str]) -> Iterator[Thing]:
             yield from (Thing("container", name) for name in _values(rest, "--name"))
             yield from _on_host(rest)
         case ["docker", ("network" | "volume") as kind, "create", *rest]:
-            yield from (Thing(kind, name) for name in _positional(rest))
+            for name in _positional(rest):
+                if kind == "volume" or name not in _PREDEFINED:
+                    yield Thing(kind, name)
         case ["docker", "build", *rest]:
             for tag in _values(rest, "-t", "--tag"):
                 yield from _image(tag)
@@ -96,6 +101,8 @@ def _created_by(words: list[str]) -> Iterator[Thing]:
                 yield Thing("project", name)
         case ["mkdir", *rest]:
             yield from (Thing("file", word.rstrip("/")) for word in rest if word[:1] not in "-/.")
+        case ["kubectl", "apply", *_]:
+            yield Thing("namespace", PROJECT)
         case ["ip", *_]:
             yield from _on_host(words)
 
@@ -189,7 +196,13 @@ def files(root: Path) -> set[Thing]:
 def present(things: Iterable[Thing], root: Path) -> list[Thing]:
     """Which of THINGS are there now, in the order given."""
     here = inventory()
-    return [t for t in things if t in here or (t.kind == "file" and (root / t.name).exists())]
+    there = {"file": lambda name: (root / name).exists(), "namespace": _namespace}
+    return [t for t in things if t in here or (t.kind in there and there[t.kind](t.name))]
+
+
+def _namespace(name: str) -> bool:
+    argv = ["kubectl", "get", "namespace", name, "--request-timeout=5s"]
+    return not missing("kubectl") and not subprocess.run(argv, capture_output=True).returncode
 
 
 def remove(thing: Thing, root: Path) -> None:
@@ -210,6 +223,7 @@ def remove(thing: Thing, root: Path) -> None:
         "project": ["docker", "compose", "--project-name", name, "down", "--remove-orphans"],
         "interface": ["ip", "link", "del", name],
         "netns": ["ip", "netns", "del", name],
+        "namespace": ["kubectl", "delete", "namespace", name, "--timeout=50s"],
     }[thing.kind]
     if shutil.which(argv[0]):
         subprocess.run(
