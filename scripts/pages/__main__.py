@@ -23,6 +23,7 @@ from types import FrameType
 from typing import NoReturn
 
 from scripts.pages import things
+from scripts.pages.needs import missing
 from scripts.pages.parse import Block, Fence, Page, PageError, Prose, find, load
 from scripts.pages.play import SIGNALS, NotReady, PageFailure, Run, clean, record, undisturbed
 
@@ -235,7 +236,10 @@ def main(argv: Sequence[str], labs: Path = ROOT / "labs", root: Path = ROOT) -> 
             return 2
         chosen = [load(path) for number, path in pages.items() if args.page in (None, number)]
         if args.command == "clean":
-            return sweep(chosen, root)
+            # A cluster may be others' too: there only what is named is removed.
+            return sweep([page for page in chosen if args.page or not page.needs], root)
+        if lacks := missing(chosen[0].needs):
+            raise NotReady(f"{lacks}: lab {args.page} needs one")
         if args.command == "check":
             return check(chosen[0], root)
         if args.command == "record":

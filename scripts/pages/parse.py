@@ -16,6 +16,12 @@ Directives are comments that GitHub does not show, one to a line, right before t
     <!-- lab: check step 1 -->   `./lab check NN` runs the block again, so it must only look;
                                  the text says where to go back to when it does not hold
     <!-- lab: file app.py -->    before any other fence: the reader saves it under this name
+    <!-- lab: lines a/b.sh -->   before any other fence: these lines stand in that file of ours
+
+and one that holds for the whole page, before its first fence:
+
+    <!-- lab: needs kubectl -->  the page is run only where this command reaches what it is for
+                                 (needs.py); elsewhere its commands count as not executed
 
 A heading `Clean up`, of any level, begins the clean-up: it holds until the next heading of the
 same or a higher level, and is run in a shell of its own when something before it fails.
@@ -25,6 +31,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from scripts.pages.needs import PROBES
 
 LIMIT = 30.0  # seconds for one command, unless the page says otherwise
 ELLIPSIS = "..."
@@ -51,12 +59,16 @@ class Command:
 
 @dataclass
 class Fence:
-    """A fenced block that is not run; `name` where the reader saves it as a file."""
+    """A fenced block that is not run.
+
+    `name` where the reader saves it as a file, `lines` where it shows lines of one.
+    """
 
     line: int
     heading: str
     source: list[str]
     name: str | None = None
+    lines: str | None = None
 
 
 @dataclass
@@ -87,6 +99,7 @@ class Page:
     path: Path
     lines: list[str]
     parts: list[Prose | Fence | Block] = field(default_factory=list)
+    needs: str | None = None
 
     @property
     def number(self) -> str:
@@ -142,7 +155,15 @@ def load(path: Path) -> Page:
                 _direct(page, shown, directives)
                 page.parts.append(shown)
             directives.clear()
-        elif directive := _DIRECTIVE.fullmatch(line.strip()):
+        elif (directive := _DIRECTIVE.fullmatch(line.strip())) and directive[1] == "needs":
+            first = page.needs is None and all(isinstance(part, Prose) for part in page.parts)
+            if not first or directive[2] not in PROBES:
+                known = ", ".join(PROBES)
+                raise PageError(
+                    f"{page.at(number)}: needs: expected one of {known}, once, before any fence"
+                )
+            page.needs = directive[2]
+        elif directive:
             directives.append((number, directive[1], directive[2].strip()))
         elif "<!-- lab" in line:
             raise PageError(f"{page.at(number)}: expected <!-- lab: NAME VALUE -->, got {line!r}")
@@ -211,9 +232,9 @@ def _commands(page: Page, first: int, source: list[str]) -> list[Command]:
 def _direct(page: Page, part: Block | Fence, directives: list[tuple[int, str, str]]) -> None:
     for line, name, value in directives:
         if isinstance(part, Fence):
-            known = name == "file" and value != ""
+            known = name in ("file", "lines") and value != ""
             if known:
-                part.name = value
+                setattr(part, "name" if name == "file" else "lines", value)
         elif name == "exit" and re.fullmatch(r"[1-9]\d{0,2}", value):
             known, part.exit = True, int(value)
         elif name == "limit" and re.fullmatch(r"[1-9]\d{0,2}", value):
@@ -226,7 +247,7 @@ def _direct(page: Page, part: Block | Fence, directives: list[tuple[int, str, st
             known = False
         if not known:
             wanted = (
-                "file NAME"
+                "file NAME, lines NAME"
                 if isinstance(part, Fence)
                 else "exit N, limit N, no-compare, check TEXT"
             )

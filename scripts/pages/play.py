@@ -144,7 +144,8 @@ def clean(
                     session.run(command.text, block.limit)
         finally:
             session.close()
-    order = ["project", "container", "network", "volume", "image", "interface", "netns", "file"]
+    order = ["namespace", "project", "container", "network", "volume", "image"]
+    order += ["interface", "netns", "file"]
     rest = things.present(there, root) if there else []
     for thing in sorted(rest, key=lambda thing: order.index(thing.kind)):
         things.remove(thing, root)

@@ -52,6 +52,10 @@ def _interface_name(name: str) -> Keys:
     return _id(name) if re.fullmatch(_BRIDGE, name) else ((SAME, name),)
 
 
+def _pool_address(value: str) -> Keys:
+    return (("subnet", value.rpartition(".")[0]), ("pool address", value))
+
+
 @dataclass(frozen=True)
 class Rule:
     """One kind of value; `pattern` accepts a whole value, in its context."""
@@ -68,6 +72,8 @@ _AGE = (
     r"[1-9]\d* (?:second|minute|hour|day|week|month|year)s?)"
 )
 _BYTE = r"25[0-4]|2[0-4]\d|1\d\d|[1-9]\d|[2-9]"  # 2 to 254
+_POOL = "|".join(str(third) for third in range(0, 256, 16))  # of 192.168.0.0/16 in /20
+_SERVER = r"(?!127\.0\.0\.11(?!\d))(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]*:[0-9a-f:]+)(?![\w.])"
 
 # The first that fits, from left to right, wins.
 RULES = (
@@ -88,9 +94,28 @@ RULES = (
     Rule(
         "link-local", r"(?<![\w:])fe80::[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,3}", _one_to_one("fe80")
     ),
+    # On the default bridge a container has its host's resolver, never Docker's own.
+    Rule(
+        "host's resolver",
+        rf"(?<=Resolver ){_SERVER}(?:, {_SERVER})*(?=: Docker's default bridge)"
+        rf"|(?<![\w.:]){_SERVER}(?: {_SERVER})*(?= \(the host's\))",
+        lambda value: (("resolver", value.replace(",", "")),),
+    ),
+    # Which of these it is depends on how that resolver says that it has no such name.
+    Rule(
+        "look-up error",
+        r"(?:Name or service not known|No address associated with hostname"
+        r"|Temporary failure in name resolution)(?=\. Resolver )",
+    ),
     # docker0 numbers its containers in order, and the reader may have others there already.
     Rule(
         "docker0 address", rf"(?<![\d.])172\.17\.0\.(?:{_BYTE})(?!\d|\.\d)", _one_to_one("docker0")
+    ),
+    # The engine's default pools: a network without a subnet of its own gets the first one free.
+    Rule(
+        "pool address",
+        rf"(?<![\d.])(?:172\.(?:1[89]|2\d|3[01])\.0|192\.168\.(?:{_POOL}))\.(?:{_BYTE})(?!\d|\.\d)",
+        _pool_address,
     ),
     # What Linux gives out by itself: net.ipv4.ip_local_port_range, 32768 to 60999.
     Rule(

@@ -1,5 +1,6 @@
 """What holds for every page beside that it is right: little is hidden, and it can be broken off."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from scripts.pages import things
+from scripts.pages.needs import missing
 from scripts.pages.parse import ELLIPSIS, Block, Fence, Page, find, load
 from scripts.pages.play import PageFailure, Run
 from tests.labs import collect
@@ -58,6 +60,17 @@ def test_what_a_page_forgets_to_remove_is_found(tmp_path: Path, names: dict[str,
     assert things.Thing("network", made) not in things.inventory()
 
 
+@BY_NUMBER
+def test_lines_of_a_file_are_its_own(page: Page) -> None:
+    shown = [part for part in page.parts if isinstance(part, Fence) and part.lines]
+    for fence in shown:
+        ours = (ROOT / str(fence.lines)).read_text(encoding="utf-8")
+        assert "\n" + "\n".join(fence.source) + "\n" in "\n" + ours, page.at(fence.line)
+    commands = "\n".join(c.text for block in page.blocks for c in block.commands)
+    used = set(re.findall(r"labs/[\w-]+\.sh", commands))
+    assert used <= {str(fence.lines) for fence in shown}, "a script that is not shown"
+
+
 def broken_at(page: Page, block: Block, root: Path) -> Run:
     """Play PAGE up to BLOCK, then let the step fail."""
     run = Run(page, root)
@@ -88,7 +101,7 @@ def steps_to_break(page: Page) -> list[Block]:
 
 @pytest.mark.parametrize(
     ("page", "block"),
-    [(page, block) for page in PAGES for block in steps_to_break(page)],
+    [(p, block) for p in PAGES if not missing(p.needs) for block in steps_to_break(p)],
     ids=lambda value: value.number if isinstance(value, Page) else f"line-{value.line}",
 )
 def test_a_page_that_breaks_leaves_nothing(page: Page, block: Block) -> None:

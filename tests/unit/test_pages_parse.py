@@ -33,6 +33,11 @@ a
 print("hi")
 ```
 
+<!-- lab: lines labs/x.sh -->
+```bash
+x
+```
+
 ## Clean up
 
 ```console
@@ -102,9 +107,10 @@ def test_the_clean_up_lasts_until_the_next_heading_of_its_level(page: Page) -> N
 
 def test_a_file_and_a_fence_that_is_only_shown(page: Page) -> None:
     fences = [part for part in page.parts if isinstance(part, Fence)]
-    assert [(f.name, f.source) for f in fences] == [
-        ("app.py", ['print("hi")']),
-        (None, ["$ never"]),
+    assert [(f.name, f.lines, f.source) for f in fences] == [
+        ("app.py", None, ['print("hi")']),
+        (None, "labs/x.sh", ["x"]),
+        (None, None, ["$ never"]),
     ]
     assert page.files == fences[:1]
 

@@ -60,6 +60,12 @@ CASES = {
         ["from 172.17.0.2: x", "from 172.17.0.254: x"],
         ["from 172.17.0.1: x", "from 172.18.0.3: x", "from 172.17.0.255: x", "from 172.17.1.3: x"],
     ),
+    "pool address": (
+        "name 172.18.0.2",
+        ["name 172.31.0.254", "name 192.168.0.2", "name 192.168.240.3"],
+        ["name 172.17.0.2", "name 172.32.0.2", "name 172.18.0.1", "name 172.18.1.2",
+         "name 192.168.1.2", "name 10.0.0.2", "name 172.18.0.2/16"],
+    ),
     "ephemeral port": (
         "127.0.0.1:49153->80/tcp",
         ["127.0.0.1:32768->80/tcp", "127.0.0.1:60999->80/tcp"],
@@ -124,6 +130,14 @@ def test_every_rule_has_cases_in_which_it_is_the_one_that_acts() -> None:
     assert [rule.name for rule in RULES] == list(CASES)
     for rule in RULES:
         assert re.search(rule.pattern, CASES[rule.name][0]), rule.name
+
+
+def test_addresses_of_one_pool_stay_in_one() -> None:
+    seen = Bindings()
+    assert not match_line("172.18.0.2 172.18.0.4", "172.31.0.2 172.31.0.3", seen)
+    assert not match_line("172.18.0.5 172.19.0.2", "172.31.0.4 192.168.16.2", seen)
+    assert match_line("172.18.0.6", "172.30.0.9", seen)
+    assert match_line("172.18.0.6", "172.31.0.3", seen)
 
 
 def test_the_resolver_of_a_message_is_that_of_a_table() -> None:

@@ -1,0 +1,25 @@
+"""What a page needs beside the engine, and whether that is in reach."""
+
+import functools
+import subprocess
+
+# A command that succeeds where the need is met, and what to say where it is not.
+PROBES = {
+    "kubectl": (
+        ("kubectl", "auth", "can-i", "create", "namespaces", "--request-timeout=5s"),
+        "kubectl reaches no cluster in which it may make a namespace",
+    )
+}
+
+
+@functools.cache
+def missing(need: str | None) -> str | None:
+    """Why NEED is not met; None where it is, and where there is none."""
+    if need is None:
+        return None
+    probe, reason = PROBES[need]
+    try:
+        done = subprocess.run(probe, capture_output=True, timeout=20, check=False)
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return reason
+    return None if done.returncode == 0 else reason
