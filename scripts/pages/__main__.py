@@ -1,10 +1,12 @@
-"""The lab pages from the command line: `./lab run|check|clean|record` calls this.
+"""The lab pages from the command line: `./lab run|check|clean|record|break|fix` calls this.
 
     run NN [--yes] [--keep]   play page NN step by step; --yes: without asking,
                               --keep: stop before the clean-up (./lab clean NN does it later)
     check NN                  which steps of page NN hold on this engine, and where to go back to
     clean [NN]                remove what page NN made, or every page, and only that
     record NN                 run page NN and write the real outputs into it, to be read as a diff
+    break N                   set up fault N of lab 08 and show its symptom; its page is 08-N
+    fix N                     apply the solution that the page of fault N gives
 
 Exit codes: 0 done, or stopped by the reader; 1 a step does not hold, a page cannot be read, or
 something could not be removed; 2 bad arguments; 3 the machine is not ready (no engine, or
@@ -22,12 +24,16 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from scripts.pages import things
+from scripts.pages import faults, things
 from scripts.pages.needs import missing
 from scripts.pages.parse import Block, Fence, Page, PageError, Prose, find, load
 from scripts.pages.play import SIGNALS, NotReady, PageFailure, Run, clean, record, undisturbed
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+# Lab 08 shows what break and fix print, and a line of a page that begins with `$ ` is a command.
+_SHOWN = "  "
 
 
 class Interrupted(BaseException):
@@ -72,10 +78,10 @@ def _ask(question: str, asking: bool) -> None:
         raise _Stop
 
 
-def _play_block(playing: Run, block: Block, asking: bool) -> None:
+def _play_block(playing: Run, block: Block, asking: bool, indent: str = "") -> None:
     """Show, run and compare each command."""
     for command in block.commands:
-        _say("\n$ " + command.text.replace("\n", "\n> "))
+        _say("\n" + textwrap.indent("$ " + command.text.replace("\n", "\n> "), indent))
         _ask("Enter: run it", asking)
         step = playing.execute(block, command)
         for line in step.outcome.output:
@@ -116,12 +122,12 @@ def run(page: Page, root: Path, yes: bool, keep: bool) -> int:
 
 
 @contextlib.contextmanager
-def _cleaned_up(playing: Run) -> Iterator[Run]:
+def _cleaned_up(playing: Run, resume: bool = False) -> Iterator[Run]:
     """Start a run, and leave nothing of it, however it ends; `failed` says whether it held."""
     broken_off = True
     interrupted = False
     try:
-        playing.start()
+        playing.resume() if resume else playing.start()
         yield playing
         broken_off = False
     except _Stop:
@@ -159,6 +165,8 @@ def check(page: Page, root: Path) -> int:
     playing, held = Run(page, root), True
     checked = [block for block in page.blocks if block.check]
     try:
+        if faults.is_fault(page.number):
+            playing.resume()
         for block in checked:
             reports = (playing.verdict(playing.execute(block, c)) for c in block.commands)
             report = next(filter(None, reports), None)
@@ -171,7 +179,40 @@ def check(page: Page, root: Path) -> int:
         playing.session.close()
     if not checked:
         _say(f"lab {page.number} has no step to check")
+    if faults.is_fault(page.number):
+        _say(f"fault {page.number} is {'fixed' if held else 'not fixed'}")
     return 0 if held else 1
+
+
+def _act(playing: Run, heading: str, shown: bool) -> None:
+    """Play one section of a fault."""
+    for part in faults.section(playing.page, heading):
+        if isinstance(part, Fence):
+            playing.write(part)
+        elif shown:
+            _play_block(playing, part, asking=False, indent=_SHOWN)
+        else:
+            playing.block(part)
+
+
+def break_it(page: Page, root: Path) -> int:
+    """Set a fault up without showing how, then show what it does."""
+    with _cleaned_up(Run(page, root)) as playing:
+        _say(f"{page.title}\n\n{textwrap.fill(faults.said(page), 90)}\n\nSetting it up.")
+        _act(playing, "Break it", shown=False)
+        _act(playing, "Symptom", shown=True)
+        playing.started = False  # nothing is to be removed
+        _say(f"\nFixed or not: ./lab check {page.number}. Hints: {page.path.relative_to(root)}")
+    return 1 if playing.failed else 0
+
+
+def fix(page: Page, root: Path) -> int:
+    """Apply the solution of a fault that is set up."""
+    with _cleaned_up(Run(page, root), resume=True) as playing:
+        _act(playing, "Solution", shown=True)
+        playing.started = False  # nothing is to be removed
+        _say(f"\n./lab check {page.number} looks again, ./lab clean {page.number} removes it all.")
+    return 1 if playing.failed else 0
 
 
 def sweep(pages: Sequence[Page], root: Path) -> int:
@@ -219,24 +260,35 @@ def main(argv: Sequence[str], labs: Path = ROOT / "labs", root: Path = ROOT) -> 
         prog="./lab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in ("run", "check", "clean", "record"):
+    for name in ("run", "check", "clean", "record", "break", "fix"):
         sub = commands.add_parser(name)
-        sub.add_argument("page", metavar="NN", nargs="?" if name == "clean" else None)
+        wanted = "N" if name in ("break", "fix") else "NN"
+        sub.add_argument("page", metavar=wanted, nargs="?" if name == "clean" else None)
         if name == "run":
             sub.add_argument("--yes", action="store_true", help="run every step without asking")
             sub.add_argument("--keep", action="store_true", help="stop before the clean-up")
     args = parser.parse_args(argv)
-    for number in SIGNALS:
-        signal.signal(number, _interrupt)
+    for caught in SIGNALS:
+        signal.signal(caught, _interrupt)
     try:
         pages = find(labs)
-        if args.page is not None and args.page not in pages:
-            there = ", ".join(pages) or "none"
-            print(f"lab: there is no page '{args.page}': expected one of {there}", file=sys.stderr)
-            return 2
+        if args.page is not None:
+            one = "fault" if args.command in ("break", "fix") else "page"
+            there = [n for n in pages if one == "page" or faults.is_fault(n)]
+            number = faults.number(args.page, one == "fault")
+            if number not in there:
+                known = ", ".join(there) or "none"
+                print(
+                    f"lab: there is no {one} '{args.page}': expected one of {known}",
+                    file=sys.stderr,
+                )
+                return 2
+            args.page = number
         chosen = [load(path) for number, path in pages.items() if args.page in (None, number)]
         if args.command == "clean":
             # A cluster may be others' too: there only what is named is removed.
+            if args.page == faults.LAB:
+                chosen += [load(path) for number, path in pages.items() if faults.is_fault(number)]
             return sweep([page for page in chosen if args.page or not page.needs], root)
         if lacks := missing(chosen[0].needs):
             raise NotReady(f"{lacks}: lab {args.page} needs one")
@@ -244,6 +296,10 @@ def main(argv: Sequence[str], labs: Path = ROOT / "labs", root: Path = ROOT) -> 
             return check(chosen[0], root)
         if args.command == "record":
             return rewrite(chosen[0], root)
+        if args.command == "break":
+            return break_it(chosen[0], root)
+        if args.command == "fix":
+            return fix(chosen[0], root)
         if not args.yes and not sys.stdin.isatty():
             print("lab: no terminal to ask in: expected --yes", file=sys.stderr)
             return 2

@@ -1,7 +1,7 @@
 """A lab page, read from its Markdown.
 
-A page is labs/NN-title.md. Its ```console blocks are run, in the page's order, in one bash; every
-other fence is only shown. In a console block
+A page is labs/NN-title.md, or labs/FOLDER/NN-NN-title.md for a small one of lab NN. Its ```console
+blocks are run, in the page's order, in one bash; every other fence is only shown. In such a block
 
     $ docker network ls \
     >   --quiet                  a command; `> ` continues it, as bash shows it
@@ -37,7 +37,7 @@ from scripts.pages.needs import PROBES
 LIMIT = 30.0  # seconds for one command, unless the page says otherwise
 ELLIPSIS = "..."
 
-_NAME = re.compile(r"(\d\d)-[a-z0-9-]+\.md")
+_NAME = re.compile(r"(\d\d(?:-\d\d)?)-[a-z0-9-]+\.md")
 _FENCE = re.compile(r"(?P<indent>\s*)(?P<fence>`{3,}|~{3,})\s*(?P<language>[\w-]*)")
 _HEADING = re.compile(r"(#{1,6}) +(.+?) *#*")
 _DIRECTIVE = re.compile(r"<!-- lab: ([a-z-]+) ?(.*?) -->")
@@ -103,8 +103,10 @@ class Page:
 
     @property
     def number(self) -> str:
-        """The two digits that the commands of `./lab` take."""
-        return self.path.name[:2]
+        """What the commands of `./lab` take: NN, or NN-NN for a small page of lab NN."""
+        name = _NAME.fullmatch(self.path.name)
+        assert name  # noqa: S101  # find() gives no other
+        return name[1]
 
     @property
     def title(self) -> str:
@@ -127,8 +129,9 @@ class Page:
 
 
 def find(folder: Path) -> dict[str, Path]:
-    """The pages in FOLDER by their numbers."""
-    found = {m[1]: path for path in sorted(folder.iterdir()) if (m := _NAME.fullmatch(path.name))}
+    """The pages in FOLDER and one below it, by their numbers."""
+    paths = (*folder.glob("*.md"), *folder.glob("*/*.md"))
+    found = {m[1]: path for path in sorted(paths) if (m := _NAME.fullmatch(path.name))}
     return dict(sorted(found.items()))
 
 

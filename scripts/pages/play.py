@@ -60,6 +60,16 @@ class Run:
             )
         self.started = True
 
+    def resume(self) -> None:
+        """Go on with what an earlier run made; NotReady where nothing of it is there."""
+        if not things.present(things.made_by(self.page), self.root):
+            self.failed = True
+            raise NotReady(
+                f"nothing of lab {self.page.number} is there: expected what"
+                f" ./lab break {self.page.number} sets up"
+            )
+        self.started = True
+
     def write(self, fence: Fence) -> None:
         """Save a file that the page tells the reader to save."""
         path = self.root / str(fence.name)

@@ -107,6 +107,12 @@ RULES = (
         r"(?:Name or service not known|No address associated with hostname"
         r"|Temporary failure in name resolution)(?=\. Resolver )",
     ),
+    # Which rule keeps bridges apart depends on the engine's version; it names the bridge it guards.
+    Rule(
+        "isolation",
+        rf"(?<=; dropped by )(?:filter|raw) [A-Z][A-Z0-9-]* (?=[^;]*{_BRIDGE})[^;]* -j DROP$",
+        lambda value: _id(re.findall(_BRIDGE, value)[-1]),
+    ),
     # docker0 numbers its containers in order, and the reader may have others there already.
     Rule(
         "docker0 address", rf"(?<![\d.])172\.17\.0\.(?:{_BYTE})(?!\d|\.\d)", _one_to_one("docker0")
@@ -120,7 +126,8 @@ RULES = (
     # What Linux gives out by itself: net.ipv4.ip_local_port_range, 32768 to 60999.
     Rule(
         "ephemeral port",
-        r"(?<=[\w\]]:)(?:3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[45]\d{4}|60\d{3})(?!\d)",
+        r"(?:(?<=[\w\]]:)|(?<=[sd]port=))"
+        r"(?:3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[45]\d{4}|60\d{3})(?!\d)",
         _one_to_one("port"),
     ),
     Rule(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.pages.needs import missing
-from scripts.pages.parse import Page
+from scripts.pages.parse import Page, find, load
 
 # The sample's own images: `./lab up` makes them, pages use them, nobody removes them.
 SAMPLE = ("two-bridges-webapp:latest", "two-bridges-client:latest")
@@ -141,6 +141,8 @@ def made_by(page: Page) -> list[Thing]:
     """Everything that PAGE makes, by name, in the page's order."""
     found = [thing for block in page.blocks for c in block.commands for thing in creates(c.text)]
     found += [Thing("file", str(fence.name)) for fence in page.files]
+    for number in re.findall(r"(?m)^\$ \./lab break (\d+)$", "\n".join(page.lines)):
+        found += made_by(load(find(page.path.parent)[f"{page.number}-{int(number):02}"]))
     return list(dict.fromkeys(found))
 
 
@@ -166,13 +168,20 @@ def _docker(*args: str) -> list[str]:
 def inventory() -> set[Thing]:
     """Everything on the engine and in the host's network that a page could make."""
     found: set[Thing] = set()
-    label = '{{.Names}}\t{{.Label "com.docker.compose.project"}}'
+    # Images that Compose built have the project's label, and docker run passes it on.
+    made = '{{if .Label "com.docker.compose.container-number"}}'
+    label = "{{.Names}}\t" + made + '{{.Label "com.docker.compose.project"}}{{end}}'
     for line in _docker("ps", "--all", "--format", label):
         names, _, project = line.partition("\t")
         found |= {Thing("container", name) for name in names.split(",") if "/" not in name}
         if project:
             found.add(Thing("project", project))
-    found |= {Thing("network", name) for name in _docker("network", "ls", "--format", "{{.Name}}")}
+    label = '{{.Name}}\t{{.Label "com.docker.compose.project"}}'
+    for line in _docker("network", "ls", "--format", label):
+        name, _, project = line.partition("\t")
+        found.add(Thing("network", name))
+        if project:  # cut off here, Compose has made no container yet
+            found.add(Thing("project", project))
     found |= {Thing("volume", name) for name in _docker("volume", "ls", "--quiet")}
     for line in _docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"):
         name, _, number = line.partition(" ")

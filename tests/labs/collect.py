@@ -1,9 +1,12 @@
 """The lab pages as test items: all that touches Sybil, and pytest's hooks for it.
 
 Each page is one file of items in the page's order: the machine is ready, every console block,
-nothing is left behind, every wrong output is caught. Items of one page share a shell, so they run
-in one worker (`--dist loadfile`) and are not picked apart. A page that needs what is out of reach
-is skipped, and its commands are counted and printed as not executed.
+nothing is left behind, every wrong output is caught. A fault of lab 08 has two more: before its
+solution its check fails and the doctor names the cause, after its check the doctor agrees.
+
+Items of one page share a shell, so they run in one worker (`--dist loadfile`) and are not picked
+apart. A page that needs what is out of reach is skipped, and its commands are counted and printed
+as not executed.
 
 LAB_LEAK_IGNORE, a regular expression over lines such as `container NAME`, leaves out what others
 do on the same engine at the same time.
@@ -11,6 +14,7 @@ do on the same engine at the same time.
 
 import os
 import re
+import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -20,7 +24,7 @@ from typing import Any
 import pytest
 from sybil import Document, Example, Region, Sybil
 
-from scripts.pages import things
+from scripts.pages import faults, things
 from scripts.pages.needs import missing
 from scripts.pages.parse import Block, Fence, Page, PageError, find, load
 from scripts.pages.play import NotReady, PageFailure, Run, replay
@@ -64,6 +68,9 @@ def regions(document: Document) -> Iterator[Region]:
         if isinstance(part, Block) or (isinstance(part, Fence) and part.name):
             slug = re.sub(r"\W+", "-", part.heading.lower()).strip("-")
             start = offsets[part.line - 1]
+            if faults.is_fault(page.number) and part in faults.first(page, "Solution", "Clean up"):
+                look = unfixed if part.heading == "Solution" else fixed
+                yield item(look.__name__, start - 1, lambda names, look=look: look(names, page))
             yield item(
                 f"line-{part.line}-{slug}", start, lambda names, part=part: step(names, part)
             )
@@ -117,6 +124,32 @@ def step(names: dict[str, Any], part: Block | Fence) -> None:
         pytest.fail(report, pytrace=False)
 
 
+def unfixed(names: dict[str, Any], page: Page) -> None:
+    """Before its solution the check of a fault fails, and the doctor has named the cause."""
+    run = the_run(names)
+    said = [step.outcome.output for step in run.steps if "./lab doctor" in step.command.text]
+    right = [f"cause      {faults.cause(page)}" in lines for lines in said]
+    names["item"].user_properties.append(("doctor", right == [True]))
+    assert right == [True], f"expected one doctor, and the cause {faults.cause(page)}: {said}"
+    looking = Run(page, ROOT)
+    try:
+        looks = [(block, c) for block in page.blocks if block.check for c in block.commands]
+        reports = [looking.verdict(looking.execute(block, c)) for block, c in looks]
+    finally:
+        looking.session.close()
+    assert any(reports), "the check says fixed before the solution"
+
+
+def fixed(names: dict[str, Any], page: Page) -> None:
+    """After its solution the doctor finds nothing wrong with the fault's caller."""
+    the_run(names)
+    (command,) = re.findall(r"^\$ \./lab (doctor \S+)$", "\n".join(page.lines), re.M)
+    done = subprocess.run(
+        ["./lab", *command.split()], cwd=ROOT, text=True, capture_output=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def nothing_left(names: dict[str, Any]) -> None:
     run = names.pop("run", None)
     if not run or not run.started:
@@ -162,6 +195,7 @@ class Pages:
 
     def __init__(self) -> None:
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.doctor: list[bool] = []  # for each fault that it has seen, whether it knew the cause
         names = [path.name for path in find(LABS).values()]
         sybil = PageSybil([regions], path=str(LABS), filenames=names, teardown=finish)
         self.pytest_collect_file = sybil.pytest()
@@ -177,6 +211,8 @@ class Pages:
             for name, numbers in report.user_properties:
                 if name == "lab":
                     self.counts[report.nodeid.split("::")[0]].update(numbers)
+                elif name == "doctor":
+                    self.doctor.append(numbers)
 
     def shortfall(self) -> list[str]:
         """What keeps the whole from being a proof; empty when it is one."""
@@ -217,6 +253,8 @@ class Pages:
             f" output compared, {t['commands'] - t['compared']} without"
         )
         write(f"{t['caught']} of {t['mutants']} wrong outputs caught")
+        if self.doctor:
+            write(f"doctor: right verdict on {sum(self.doctor)} of {len(self.doctor)} faults")
         for name, c in self.counts.items():
             if n := c["not executed"]:
                 lacks = missing(load(ROOT / name).needs)

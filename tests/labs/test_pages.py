@@ -1,6 +1,7 @@
 """What holds for every page beside that it is right: little is hidden, and it can be broken off."""
 
 import re
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from scripts.pages import things
+from scripts.pages import faults, things
 from scripts.pages.needs import missing
 from scripts.pages.parse import ELLIPSIS, Block, Fence, Page, find, load
 from scripts.pages.play import PageFailure, Run
@@ -71,6 +72,18 @@ def test_lines_of_a_file_are_its_own(page: Page) -> None:
     assert used <= {str(fence.lines) for fence in shown}, "a script that is not shown"
 
 
+def test_a_project_is_there_by_what_compose_started() -> None:
+    name = f"tb-pages-{uuid4().hex[:8]}"
+    argv = ["docker", "create", "--name", name, f"--label=com.docker.compose.project={name}"]
+    try:
+        for more, there in ([], False), (["--label=com.docker.compose.container-number=1"], True):
+            subprocess.run([*argv, *more, "alpine"], check=True, capture_output=True)
+            assert (things.Thing("project", name) in things.inventory()) is there
+            subprocess.run(["docker", "rm", name], check=True, capture_output=True)
+    finally:
+        subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
+
+
 def broken_at(page: Page, block: Block, root: Path) -> Run:
     """Play PAGE up to BLOCK, then let the step fail."""
     run = Run(page, root)
@@ -93,7 +106,12 @@ def broken_at(page: Page, block: Block, root: Path) -> Run:
 
 
 def steps_to_break(page: Page) -> list[Block]:
-    """The first, the middle one, and the last before the clean-up, when the most is there."""
+    """The first, the middle one, and the last before the clean-up, when the most is there.
+
+    Of a fault, which is small, the one right after it is set up.
+    """
+    if faults.is_fault(page.number):
+        return [block for block in page.blocks if block.heading == "Symptom"][:1]
     blocks = [b for b in page.blocks if not b.cleanup]
     before = [b for b in blocks if all(b.line < c.line for c in page.blocks if c.cleanup)]
     return [before[0], before[len(before) // 2], before[-1]]

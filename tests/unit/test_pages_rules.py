@@ -55,6 +55,14 @@ CASES = {
         ["(exit 6): Connection refused. Resolver x", "(exit 6): . Resolver x",
          "(exit 7): Name or service not known. Resolver x"],
     ),
+    "isolation": (
+        "on x; dropped by filter DOCKER-ISOLATION-STAGE-2 -o br-0a1b2c3d4e5f -j DROP",
+        ["on x; dropped by raw PREROUTING -d 10.6.2.2/32 ! -i br-ffffffffffff -j DROP",
+         "on x; dropped by filter DOCKER ! -i br-ffffffffffff -o br-ffffffffffff -j DROP"],
+        ["on x; dropped by filter DOCKER-ISOLATION-STAGE-2 -o br-0a1b2c3d4e5f -j ACCEPT",
+         "on x; dropped by filter FORWARD -s 10.6.1.2/32 -j DROP", "on x",
+         "on x; dropped by nat DOCKER -o br-0a1b2c3d4e5f -j DROP"],
+    ),
     "docker0 address": (
         "from 172.17.0.3: x",
         ["from 172.17.0.2: x", "from 172.17.0.254: x"],
@@ -97,6 +105,8 @@ CASES = {
 }  # fmt: skip
 
 EXACT = [
+    ("sport=41000 dport=80", "sport=41000 dport=81"),
+    ("sport=41000 dport=80", "sport=4100 dport=80"),
     ("2 packets received, 0% packet loss", "1 packets received, 0% packet loss"),
     ("2 packets received, 0% packet loss", "2 packets received, 50% packet loss"),
     ("inet 172.17.0.1/16", "inet 172.17.0.2/16"),
@@ -146,6 +156,13 @@ def test_the_resolver_of_a_message_is_that_of_a_table() -> None:
     assert not match_line(message.format("10.0.0.2"), message.format("10.1.1.1, fd00::1"), seen)
     assert not match_line(table.format("10.0.0.2"), table.format("10.1.1.1 fd00::1"), seen)
     assert match_line(table.format("10.0.0.2"), table.format("10.0.0.2"), seen)
+
+
+def test_a_port_of_conntrack_is_the_one_in_an_address() -> None:
+    seen = Bindings()
+    assert not match_line("10.0.0.2:41000 -> 10.0.0.3:80", "10.0.0.2:50000 -> 10.0.0.3:80", seen)
+    assert match_line("sport=41000 dport=80", "sport=50001 dport=80", seen)
+    assert not match_line("sport=41000 dport=80", "sport=50000 dport=80", seen)
 
 
 @pytest.mark.parametrize(("page", "real"), EXACT)

@@ -1,0 +1,47 @@
+"""labs/README.md against the pages: each page with its time, each contradiction with its proof."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.pages.parse import load
+from tests.labs.test_links import anchors
+
+LABS = Path(__file__).parents[2] / "labs"
+INDEX = (LABS / "README.md").read_text(encoding="utf-8")
+CONTRADICTIONS = re.findall(
+    r"^\| .+ \| .+ \| `(.+)` on \[(\d\d)\]\(([\w.-]+)#([\w-]+)\) \|$", INDEX, re.M
+)
+
+
+@pytest.mark.parametrize("path", sorted(LABS.glob("[0-9]*.md")), ids=lambda path: path.name)
+def test_the_page_is_in_the_index_with_its_title_and_time(path):
+    text = path.read_text(encoding="utf-8")
+    title = text.splitlines()[0].removeprefix("# ")
+    row = next(
+        line for line in INDEX.splitlines() if line.startswith(f"| [{title}]({path.name}) |")
+    )
+    minutes = re.search(r"\*\*Time\*\* \| (?:\d+ to )?(\d+) minutes", text)
+    assert minutes
+    if "to" not in minutes.group():
+        assert f"| {minutes.group(1)} min |" in row
+
+
+def test_every_row_of_the_contradictions_is_read():
+    table = INDEX.split("| You may read |")[1]
+    assert len(CONTRADICTIONS) == table.count("\n| ") - 1 + table.startswith("\n| ") >= 3
+
+
+@pytest.mark.parametrize(("command", "number", "name", "anchor"), CONTRADICTIONS)
+def test_the_proof_of_a_contradiction_is_run_on_its_page(command, number, name, anchor):
+    page = load(LABS / name)
+    assert page.number == number
+    proofs = [
+        block
+        for block in page.blocks
+        if anchor in anchors(f"# {block.heading}\n")
+        and block.compare
+        and any(command in one.text for one in block.commands)
+    ]
+    assert proofs, f"{command!r} is not run, or not compared, under #{anchor}"

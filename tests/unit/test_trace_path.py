@@ -1,0 +1,332 @@
+"""labs/trace_path.py without an engine: frames and rules in, sightings and verdicts out."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+from scapy.layers.dns import DNS, DNSQR, DNSRR
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.l2 import Ether
+
+from labs.trace_path import (
+    Hop,
+    Plan,
+    Probe,
+    Rule,
+    Trace,
+    WrongArgument,
+    as_svg,
+    as_text,
+    changes,
+    concerning,
+    container,
+    find_way,
+    read_containers,
+    read_probe,
+    read_rules,
+    sight,
+)
+
+A, B, OUT, NIC = "10.6.1.2", "10.6.1.3", "198.51.100.2", "198.51.100.1"
+HOPS = [Hop("a", "eth0", 1), Hop("host", "veth1", 2), Hop("host", "br-1", 2), Hop("host", "nic", 2)]
+MARK = b"0123456789abcdef"
+PING = Plan("a", A, OUT, OUT, Probe("ping"), HOPS, bridges={"br-1"})
+MASQUERADE = Rule("host", "nat", "POSTROUTING -s 10.6.1.0/24 ! -o br-1 -j MASQUERADE")
+
+
+def frame(micros, source, destination, payload, ttl=64):
+    packet = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+    packet = Ether(bytes(packet / IP(src=source, dst=destination, ttl=ttl) / payload))
+    packet.time = 1_700_000_000 + micros / 10**6
+    return packet
+
+
+def ping(micros, source, destination, kind=8, ttl=64, mark=MARK):
+    return frame(micros, source, destination, ICMP(type=kind, id=7, seq=1) / mark, ttl)
+
+
+def there_and_back():
+    return [
+        [ping(0, A, OUT), ping(90, OUT, A, 0, 63)],
+        [ping(10, A, OUT), ping(80, OUT, A, 0, 63)],
+        [ping(10, A, OUT), ping(70, OUT, A, 0, 63)],
+        [ping(30, NIC, OUT, ttl=63), ping(50, OUT, NIC, 0)],
+    ]
+
+
+def traced(captures, plan=PING, mark=MARK, **more):
+    return Trace(plan, sight(captures, plan, mark), **more)
+
+
+def test_there_and_back_with_what_nat_and_the_router_changed():
+    trace = traced(there_and_back(), rules=Counter({MASQUERADE: 1}))
+    assert [one.hop for one in trace.sightings] == [0, 1, 2, 3, 3, 2, 1, 0]
+    assert changes(trace) == [
+        [], [], [],
+        [f"source {A} -> {NIC} (MASQUERADE)", "TTL 64 -> 63"],
+        [],
+        [f"destination {NIC} -> {A} (conntrack)", "TTL 64 -> 63"],
+        [], [],
+    ]  # fmt: skip
+    assert trace.outcome == "answered"
+    assert as_text(trace).splitlines() == [
+        f"ping from a ({A}) to {OUT} ({OUT})",
+        "0.000 ms  a eth0      10.6.1.2 -> 198.51.100.2      TTL 64  echo request",
+        "0.010 ms  host veth1  10.6.1.2 -> 198.51.100.2      TTL 64  echo request",
+        "0.010 ms  host br-1   10.6.1.2 -> 198.51.100.2      TTL 64  echo request",
+        "0.030 ms  host nic    198.51.100.1 -> 198.51.100.2  TTL 63  echo request; "
+        "source 10.6.1.2 -> 198.51.100.1 (MASQUERADE); TTL 64 -> 63",
+        "0.050 ms  host nic    198.51.100.2 -> 198.51.100.1  TTL 64  echo reply",
+        "0.070 ms  host br-1   198.51.100.2 -> 10.6.1.2      TTL 63  echo reply; "
+        "destination 198.51.100.1 -> 10.6.1.2 (conntrack); TTL 64 -> 63",
+        "0.080 ms  host veth1  198.51.100.2 -> 10.6.1.2      TTL 63  echo reply",
+        "0.090 ms  a eth0      198.51.100.2 -> 10.6.1.2      TTL 63  echo reply",
+        "answered: seen 8 times on 4 interfaces",
+    ]
+
+
+def test_the_order_is_that_of_time():
+    late = there_and_back()
+    late[1][0] = ping(40, A, OUT)
+    assert [one.hop for one in traced(late).sightings][:4] == [0, 2, 3, 1]
+
+
+def test_the_copy_that_a_bridge_makes_late_does_not_count_as_later():
+    late = there_and_back()
+    late[2] = [ping(35, A, OUT), ping(85, OUT, A, 0, 63)]
+    trace = traced(late)
+    assert [one.hop for one in trace.sightings] == [0, 1, 2, 3, 3, 2, 1, 0]
+
+
+def test_without_a_rule_that_counted_it_is_nat():
+    assert changes(traced(there_and_back()))[3][0] == f"source {A} -> {NIC} (NAT)"
+
+
+def test_what_others_send_is_not_seen():
+    others = [[ping(1, A, OUT, mark=b"another's ping.."), ping(2, OUT, A, 0, mark=b"x" * 16)]]
+    assert traced([*others, *there_and_back()[1:]]).sightings[0].hop == 1
+
+
+def test_a_packet_sent_again_is_seen_once():
+    twice = there_and_back()
+    twice[0].append(ping(1_000_000, A, OUT))
+    assert traced(twice).sightings == traced(there_and_back()).sightings
+
+
+def test_the_last_sighting_of_a_request_and_of_an_answer():
+    drop = Rule("host", "filter", "FORWARD -o br-2 -j DROP")
+    lost = [capture[:1] for capture in there_and_back()[:3]] + [[]]
+    trace = traced(lost, rules=Counter({drop: 1}))
+    assert trace.outcome == "dropped"
+    assert as_text(trace).splitlines()[-1] == (
+        "not answered: request last seen on host br-1; "
+        "dropped by filter FORWARD -o br-2 -j DROP"
+    )  # fmt: skip
+    lost = there_and_back()
+    del lost[0][1]
+    assert as_text(traced(lost)).endswith("not answered: answer last seen on host veth1")
+
+
+def test_arrived_in_the_container_and_nothing_came_back():
+    plan = replace(PING, hops=[*HOPS[:3], Hop("b", "eth0", 3)], inner=[B], address=B)
+    there = [[ping(n, A, B)] for n in range(4)]
+    assert traced(there, plan).outcome == "arrived"
+    assert traced([*there[:3], []], plan).outcome == "dropped"
+
+
+def test_nothing_was_seen():
+    trace = traced([[], [], [], []], error="timed out")
+    assert trace.outcome == "dropped"
+    assert as_text(trace).endswith("\nnot answered: no packet left a (timed out)")
+
+
+def test_an_icmp_error_is_an_answer_that_quotes_the_request():
+    error = ICMP(type=3, code=1) / IP(src=A, dst=OUT) / ICMP(id=7, seq=1) / MARK
+    trace = traced([[ping(0, A, OUT), frame(9, NIC, A, error)], [], [], []])
+    assert trace.sightings[1].what == "ICMP dest-unreach host-unreachable"
+    assert changes(trace) == [[], []]
+
+
+TCP_PLAN = replace(PING, probe=Probe("tcp", 80))
+
+
+def syn(micros, source, destination, seq, dport=80, sport=40000):
+    return frame(micros, source, destination, TCP(sport=sport, dport=dport, seq=seq, flags="S"))
+
+
+def syn_ack(micros, source, destination, seq, flags="SA", sport=80, dport=40000):
+    tcp = TCP(sport=sport, dport=dport, ack=seq + 1, flags=flags)
+    return frame(micros, source, destination, tcp)
+
+
+def test_a_connection_is_known_by_its_sequence_number():
+    port = (40000).to_bytes(2, "big")
+    captures = [[syn(0, A, OUT, 5), syn(1, A, OUT, 9, sport=40001), syn_ack(8, OUT, A, 5)], [], [],
+                [syn(2, NIC, OUT, 5, sport=50000), syn(3, NIC, OUT, 9, sport=40000)]]  # fmt: skip
+    told = [(s.hop, s.source, s.what) for s in traced(captures, TCP_PLAN, port).sightings]
+    assert told == [
+        (0, f"{A}:40000", "SYN"),
+        (3, f"{NIC}:50000", "SYN"),
+        (0, f"{OUT}:80", "SYN-ACK"),
+    ]
+
+
+@pytest.mark.parametrize(("flags", "what"), [("SA", "SYN-ACK"), ("RA", "RST"), ("R", "RST")])
+def test_what_answers_a_connection(flags, what):
+    captures = [[syn(0, A, OUT, 5), syn_ack(8, OUT, A, 5, flags)], [], [], []]
+    trace = traced(captures, TCP_PLAN, (40000).to_bytes(2, "big"))
+    assert [one.what for one in trace.sightings] == ["SYN", what]
+
+
+def test_docker_proxy_makes_a_second_connection_and_nat_does_not():
+    hops = [Hop("host", "lo", 2), Hop("host", "br-1", 2), Hop("b", "eth0", 3)]
+    plan = Plan("host", NIC, NIC, NIC, Probe("tcp", 8080), hops, [B], 80)
+    port = (40000).to_bytes(2, "big")
+    before = syn(0, "10.6.1.9", B, 3)
+    own = [syn(1, NIC, NIC, 5, 8080), syn_ack(2, NIC, NIC, 5, sport=8080)]
+    proxied = [[*own], [before, syn(3, "10.6.1.1", B, 77)], [syn(4, "10.6.1.1", B, 77)]]
+    trace = traced(proxied, plan, port)
+    assert [(one.leg, one.hop) for one in trace.sightings] == [(0, 0), (0, 0), (1, 1), (1, 2)]
+    assert changes(trace)[2:] == [["sent anew by docker-proxy"], []]
+    nat = [[], [before, syn(3, NIC, B, 5), syn(4, "10.6.1.9", B, 6)], [syn(5, NIC, B, 5)]]
+    trace = traced(nat, plan, port)
+    assert [(one.leg, one.hop) for one in trace.sightings] == [(0, 1), (0, 2)]
+    assert changes(trace) == [[f"destination {NIC}:8080 -> {B}:80 (NAT)"], []]
+
+
+def question(micros, source, destination, number=7, name="b", dport=53, answer=None):
+    message = DNS(id=number, qd=DNSQR(qname=name))
+    sport = 40000
+    if answer is not None:
+        an = [DNSRR(rrname=name, rdata=answer)] if answer else []
+        message = DNS(id=number, qr=1, rcode=0 if answer else 3, qd=DNSQR(qname=name), an=an)
+        sport, dport = dport, sport
+    return frame(micros, source, destination, UDP(sport=sport, dport=dport) / message)
+
+
+def test_a_question_is_known_by_its_id_and_its_name():
+    asked = bytes(DNS(id=7, qd=DNSQR(qname="b")))
+    plan = replace(PING, address="127.0.0.11", target="127.0.0.11", probe=Probe("dns", 53, "b"))
+    lo = ("127.0.0.1", "127.0.0.11")
+    captures = [
+        [question(0, *lo, dport=41000), question(9, *lo[::-1], answer=B)],
+        [question(2, A, OUT), question(3, A, OUT, number=8), question(4, A, OUT, name="c"),
+         question(6, OUT, A, answer="")],
+        [], [],
+    ]  # fmt: skip
+    trace = traced(captures, plan, asked[:2] + asked[12:])
+    assert [(one.hop, one.leg, one.what) for one in trace.sightings] == [
+        (0, 0, "question A b"), (1, 1, "question A b"),
+        (1, 1, "answer NXDOMAIN"), (0, 0, f"answer {B}"),
+    ]  # fmt: skip
+    assert changes(trace) == [
+        ["destination 127.0.0.11:53 -> 127.0.0.11:41000 (NAT)"],
+        ["sent anew by Docker's DNS"],
+        [],
+        ["source 127.0.0.11:41000 -> 127.0.0.11:53 (conntrack)"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "probe"),
+    [
+        ("ping", Probe("ping")),
+        ("tcp:65535", Probe("tcp", 65535)),
+        ("dns:a-b.example", Probe("dns", 53, "a-b.example")),
+    ],
+)
+def test_a_probe(text, probe):
+    assert read_probe(text) == probe
+    assert str(probe) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ping:1", "tcp", "tcp:0", "tcp:080", "tcp:65536", "tcp:http", "dns:", "dns:a..b",
+     "dns:a b", f"dns:{'x' * 64}", "udp:53"],
+)  # fmt: skip
+def test_no_probe(text):
+    with pytest.raises(WrongArgument, match=f"probe '{text}': expected ping"):
+        read_probe(text)
+
+
+SAVED = """\
+*nat
+:POSTROUTING ACCEPT [9:9]
+[3:180] -A POSTROUTING -s 10.6.1.0/24 ! -o br-1 -j MASQUERADE
+[4:240] -A POSTROUTING -s 10.7.1.0/24 ! -o br-7 -j MASQUERADE
+COMMIT
+*filter
+[5:300] -A FORWARD -i br-1 -j ACCEPT
+[6:360] -A FORWARD -d 198.51.100.2/32 -j DROP
+[7:420] -A FORWARD -j REJECT --reject-with icmp-port-unreachable
+[8:420] -A FORWARD -i br-12 -j DROP
+COMMIT
+"""
+
+
+def test_rules_that_can_have_met_the_probe():
+    rules = concerning(PING, read_rules("host", SAVED))
+    assert {(rule.table, rule.target, packets) for rule, packets in rules.items()} == {
+        ("nat", "MASQUERADE", 3), ("filter", "DROP", 6), ("filter", "REJECT", 7),
+    }  # fmt: skip
+
+
+def told(name="/a", **more):
+    return {
+        "id": "0123456789ab" + "c" * 52, "name": name, "status": "running", "pid": 9,
+        "networks": {"n": {"IPAddress": A}, "host": {"IPAddress": ""}},
+        "ports": {"80/tcp": [{"HostIp": "", "HostPort": "8080"}], "53/udp": None}, **more,
+    }  # fmt: skip
+
+
+def test_a_container_by_its_name_and_both_ids():
+    found = read_containers([json.dumps(told())])
+    assert set(found) == {"a", "0123456789ab", told()["id"]}
+    assert container(found["a"]) == ("a", 9, {"n": A}, {8080: 80})
+
+
+def test_a_container_must_be_running():
+    with pytest.raises(WrongArgument, match="a is exited: expected a running container"):
+        container(told("a", status="exited"))
+
+
+def test_the_drawing_has_every_address_and_is_the_same_again():
+    trace = traced(there_and_back())
+    drawn = as_svg(trace)
+    later = [[f.copy() for f in capture] for capture in there_and_back()]
+    for capture in later:
+        for one in capture:
+            one.time += 5
+    assert as_svg(traced(later)) == drawn
+    text = "\n".join(ElementTree.fromstring(drawn).itertext())
+    for one in trace.sightings:
+        assert f"{one.source} \u2192 {one.destination}" in text
+    assert "prefers-color-scheme: dark" in drawn
+    assert "not seen" not in text
+
+
+def test_the_drawing_shows_where_nothing_was_seen_and_escapes():
+    plan = replace(PING, target="<b>")
+    drawn = as_svg(traced([[ping(0, A, OUT)], [], [], []], plan))
+    assert "".join(ElementTree.fromstring(drawn).itertext()).count("not seen") == 3
+    assert "<b>" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("x", "a"), "FROM 'x': expected host or a container that is there"),
+        (("a", "x"), "TO 'x': expected an IPv4 address or a container that is there"),
+        (("a", "10.0.0.256"), "TO '10.0.0.256': expected an IPv4 address"),
+        (("a", "a"), "FROM and TO are both a: expected two different ones"),
+        (("a", A), "FROM and TO are both a: expected two different ones"),
+        (("host", "lone"), "TO lone has no address: expected one on a bridge"),
+    ],
+)
+def test_wrong_ends(words, said):
+    known = {"a": told("a"), "lone": told("lone", networks={"none": {"IPAddress": ""}})}
+    with pytest.raises(WrongArgument, match=said):
+        find_way(*words, Probe("ping"), known)
