@@ -479,11 +479,10 @@ def sight(captures: Sequence[Iterable[Frame]], plan: Plan, mark: bytes) -> list[
         start = (plan.source, int.from_bytes(mark, "big"))
         own = next((n for n, f in enumerate(syns) if (f[IP].src, f.sport) == start), len(syns))
         seqs = [f.seq for f in syns[own : own + 1]]
-        if plan.address not in plan.inner:
-            # Published: NAT leaves the sequence number as it was, but docker-proxy makes a
-            # connection of its own, which is the next that goes to the container's port.
-            inner = [f.seq for f in syns[own:] if (f[IP].dst, f.dport) in plan.doors]
-            seqs += inner[:1] if not {*inner} & {*seqs} else []
+        # NAT leaves the sequence number as it was; docker-proxy makes a connection of its own,
+        # which is then the next that goes to the container's port.
+        inner = [f.seq for f in syns[own:] if (f[IP].dst, f.dport) in plan.doors]
+        seqs += inner[:1] if not {*inner} & {*seqs} else []
         legs = [seq.to_bytes(4, "big") for seq in seqs]
     seen: dict[tuple[int, bool, int], Sighting] = {}
     for when, hop, frame in frames:

@@ -118,7 +118,7 @@ def test_a_packet_sent_again_is_seen_once():
 def test_the_last_sighting_of_a_request_and_of_an_answer():
     drop = Rule("host", "filter", "FORWARD -o br-2 -j DROP")
     lost = [capture[:1] for capture in there_and_back()[:3]] + [[]]
-    trace = traced(lost, rules=Counter({drop: 1}))
+    trace = traced(lost, rules=Counter({MASQUERADE: 1, drop: 1}))
     assert trace.outcome == "dropped"
     assert as_text(trace).splitlines()[-1] == (
         "not answered: request last seen on host br-1; "
@@ -163,7 +163,8 @@ def syn_ack(micros, source, destination, seq, flags="SA", sport=80, dport=40000)
 
 def test_a_connection_is_known_by_its_sequence_number():
     port = (40000).to_bytes(2, "big")
-    captures = [[syn(0, A, OUT, 5), syn(1, A, OUT, 9, sport=40001), syn_ack(8, OUT, A, 5)], [], [],
+    captures = [[syn(0, A, OUT, 5), syn(1, A, OUT, 9, sport=40001),
+                 syn_ack(7, OUT, A, 9, dport=40001), syn_ack(8, OUT, A, 5)], [], [],
                 [syn(2, NIC, OUT, 5, sport=50000), syn(3, NIC, OUT, 9, sport=40000)]]  # fmt: skip
     told = [(s.hop, s.source, s.what) for s in traced(captures, TCP_PLAN, port).sightings]
     assert told == [
@@ -196,6 +197,18 @@ def test_docker_proxy_makes_a_second_connection_and_nat_does_not():
     assert changes(trace) == [[f"destination {NIC}:8080 -> {B}:80 (NAT)"], []]
 
 
+def test_the_call_of_another_to_the_same_published_port_is_not_docker_proxy():
+    plan = Plan("a", OUT, NIC, NIC, Probe("tcp", 8080), HOPS, [B], 80)
+    captures = [
+        [syn(0, OUT, NIC, 5, 8080)],
+        [],
+        [syn(1, OUT, B, 6, sport=1), syn(2, OUT, B, 5)],
+        [],
+    ]
+    trace = traced(captures, plan, (40000).to_bytes(2, "big"))
+    assert [(one.leg, one.hop) for one in trace.sightings] == [(0, 0), (0, 2)]
+
+
 def question(micros, source, destination, number=7, name="b", dport=53, answer=None):
     message = DNS(id=number, qd=DNSQR(qname=name))
     sport = 40000
@@ -212,11 +225,13 @@ def test_a_question_is_known_by_its_id_and_its_name():
     lo = ("127.0.0.1", "127.0.0.11")
     captures = [
         [question(0, *lo, dport=41000), question(9, *lo[::-1], answer=B)],
-        [question(2, A, OUT), question(3, A, OUT, number=8), question(4, A, OUT, name="c"),
+        [question(1, A, OUT, number=8), question(1, A, OUT, name="c"), question(2, A, OUT),
          question(6, OUT, A, answer="")],
         [], [],
     ]  # fmt: skip
     trace = traced(captures, plan, asked[:2] + asked[12:])
+    start = trace.sightings[0].time
+    assert [(one.time - start) // 1000 for one in trace.sightings] == [0, 2, 6, 9]
     assert [(one.hop, one.leg, one.what) for one in trace.sightings] == [
         (0, 0, "question A b"), (1, 1, "question A b"),
         (1, 1, "answer NXDOMAIN"), (0, 0, f"answer {B}"),
@@ -275,11 +290,16 @@ def test_rules_that_can_have_met_the_probe():
 
 
 def told(name="/a", **more):
+    tcp, udp = ([{"HostIp": "", "HostPort": port}] for port in ("8080", "53"))
     return {
-        "id": "0123456789ab" + "c" * 52, "name": name, "status": "running", "pid": 9,
+        "id": "0123456789ab" + "c" * 52,
+        "name": name,
+        "status": "running",
+        "pid": 9,
         "networks": {"n": {"IPAddress": A}, "host": {"IPAddress": ""}},
-        "ports": {"80/tcp": [{"HostIp": "", "HostPort": "8080"}], "53/udp": None}, **more,
-    }  # fmt: skip
+        "ports": {"80/tcp": tcp, "53/udp": udp, "9/tcp": None},
+        **more,
+    }
 
 
 def test_a_container_by_its_name_and_both_ids():
@@ -309,10 +329,12 @@ def test_the_drawing_has_every_address_and_is_the_same_again():
 
 
 def test_the_drawing_shows_where_nothing_was_seen_and_escapes():
-    plan = replace(PING, target="<b>")
+    plan = replace(PING, target="<b>", hops=[Hop("<a>", "eth0", 1), *HOPS[1:]])
     drawn = as_svg(traced([[ping(0, A, OUT)], [], [], []], plan))
-    assert "".join(ElementTree.fromstring(drawn).itertext()).count("not seen") == 3
-    assert "<b>" not in drawn
+    text = "".join(ElementTree.fromstring(drawn).itertext())
+    assert text.count("not seen") == 3
+    assert text.count("<a>") == 3  # the hop itself, and the verdict twice
+    assert text.count("<b>") == 2  # the title twice
 
 
 @pytest.mark.parametrize(
