@@ -231,7 +231,7 @@ def test_a_question_is_known_by_its_id_and_its_name():
     ]  # fmt: skip
     trace = traced(captures, plan, asked[:2] + asked[12:])
     start = trace.sightings[0].time
-    assert [(one.time - start) // 1000 for one in trace.sightings] == [0, 2, 6, 9]
+    assert [round((one.time - start) / 1000) for one in trace.sightings] == [0, 2, 6, 9]
     assert [(one.hop, one.leg, one.what) for one in trace.sightings] == [
         (0, 0, "question A b"), (1, 1, "question A b"),
         (1, 1, "answer NXDOMAIN"), (0, 0, f"answer {B}"),
