@@ -204,3 +204,13 @@ def test_progress_is_never_silent_for_more_than_two_seconds(project):
             last = time.monotonic()
     assert process.returncode == 0
     assert longest < 2.2
+
+
+def test_down_ends_beside_a_container_that_compose_did_not_start(project, start):
+    """Such a container inherits the project's label from an image that Compose has built."""
+    env = {"COMPOSE_PROJECT_NAME": project, "WEBAPP_PORT": free_port()}
+    run("./lab", "up", **env)
+    label = f"com.docker.compose.project={project}"
+    mine = start("--label", label, "two-bridges-client", "--count", "0")
+    run("./lab", "down", timeout=30, **env)
+    assert objects(project) == [mine[:12]]
