@@ -159,6 +159,7 @@ def test_to_a_neighbour_by_the_cables_that_the_bridge_knows(net, pair):
     ]
     way = [(names[0], "eth0"), ("host", cables[0]), ("host", bridge), ("host", cables[1]),
            (names[1], "eth0")]  # fmt: skip
+    assert [(hop["where"], hop["interface"]) for hop in told["hops"]] == way
     assert seen(told) == way
     assert seen(told, answer=True) == way[::-1]
     assert {p["ttl"] for p in told["packets"]} == {64}
