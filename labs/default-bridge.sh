@@ -35,8 +35,8 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-run docker build --quiet --target webapp --tag two-bridges-webapp .
-run docker build --quiet --target client --tag two-bridges-client .
+# Compose labels what it builds, so plain docker build would make other images of the same names.
+run docker compose build --quiet
 
 # No --network: the container goes on the default bridge, docker0.
 run docker run --detach --label two-bridges --name default-webapp two-bridges-webapp

@@ -40,8 +40,8 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-run docker build --quiet --target webapp --tag two-bridges-webapp .
-run docker build --quiet --target client --tag two-bridges-client .
+# Compose labels what it builds, so plain docker build would make other images of the same names.
+run docker compose build --quiet
 
 # A bridge that you define. Every container on it gets the embedded DNS server as its resolver.
 run docker network create --driver bridge --label two-bridges own-bridge

@@ -74,7 +74,7 @@ def serving(where, **environ):
         yield server
     finally:
         server.process.send_signal(signal.SIGINT)
-        server.process.wait(5)
+        server.process.wait(20)  # a worker that has just come loses the signal: its limit ends it
 
 
 @pytest.fixture(scope="module")
