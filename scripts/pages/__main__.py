@@ -289,7 +289,7 @@ def main(argv: Sequence[str], labs: Path = ROOT / "labs", root: Path = ROOT) -> 
             # A cluster may be others' too: there only what is named is removed.
             if args.page == faults.LAB:
                 chosen += [load(path) for number, path in pages.items() if faults.is_fault(number)]
-            return sweep([page for page in chosen if args.page or not page.needs], root)
+            return sweep([p for p in chosen if args.page or p.needs != "kubectl"], root)
         if lacks := missing(chosen[0].needs):
             raise NotReady(f"{lacks}: lab {args.page} needs one")
         if args.command == "check":

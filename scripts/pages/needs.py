@@ -2,13 +2,20 @@
 
 import functools
 import subprocess
+from pathlib import Path
+
+NODES = str(Path(__file__).parents[1] / "nodes.sh")
 
 # A command that succeeds where the need is met, and what to say where it is not.
 PROBES = {
     "kubectl": (
         ("kubectl", "auth", "can-i", "create", "namespaces", "--request-timeout=5s"),
         "kubectl reaches no cluster in which it may make a namespace",
-    )
+    ),
+    "nodes": (
+        (NODES, "able"),
+        "this is no machine for three engines: Linux, root, dockerd, ip and iptables",
+    ),
 }
 
 

@@ -154,7 +154,7 @@ def clean(
                     session.run(command.text, block.limit)
         finally:
             session.close()
-    order = ["namespace", "project", "container", "network", "volume", "image"]
+    order = ["nodes", "namespace", "project", "container", "network", "volume", "image"]
     order += ["interface", "netns", "file"]
     rest = things.present(there, root) if there else []
     for thing in sorted(rest, key=lambda thing: order.index(thing.kind)):

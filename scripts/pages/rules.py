@@ -72,6 +72,7 @@ _AGE = (
     r"[1-9]\d* (?:second|minute|hour|day|week|month|year)s?)"
 )
 _BYTE = r"25[0-4]|2[0-4]\d|1\d\d|[1-9]\d|[2-9]"  # 2 to 254
+_EPHEMERAL = r"3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[45]\d{4}|60\d{3}"
 _POOL = "|".join(str(third) for third in range(0, 256, 16))  # of 192.168.0.0/16 in /20
 _SERVER = r"(?!127\.0\.0\.11(?!\d))(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]*:[0-9a-f:]+)(?![\w.])"
 
@@ -123,13 +124,21 @@ RULES = (
         rf"(?<![\d.])(?:172\.(?:1[89]|2\d|3[01])\.0|192\.168\.(?:{_POOL}))\.(?:{_BYTE})(?!\d|\.\d)",
         _pool_address,
     ),
+    # The first overlay network of a new Swarm; which of its addresses a task gets is chance.
+    Rule(
+        "overlay address",
+        rf"(?<![\d.])10\.0\.1\.(?:{_BYTE})(?!\d|\.\d)",
+        _one_to_one("overlay"),
+    ),
     # What Linux gives out by itself: net.ipv4.ip_local_port_range, 32768 to 60999.
     Rule(
         "ephemeral port",
         r"(?:(?<=[\w\]]:)|(?<=[sd]port=))"
-        r"(?:3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[45]\d{4}|60\d{3})(?!\d)",
+        rf"(?:{_EPHEMERAL})(?!\d)",
         _one_to_one("port"),
     ),
+    # A hash of the inner packet, which may be the same both ways or not.
+    Rule("VXLAN port", rf"(?<=IP 10\.109\.0\.\d\.)(?:{_EPHEMERAL})(?= > 10\.109\.0\.\d\.4789:)"),
     Rule(
         "time",
         r"(?<!\d)\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| ?[+-]\d\d:?\d\d)?(?: UTC)?(?!\w)"
@@ -143,5 +152,8 @@ RULES = (
     Rule("duration", r"(?<![\d.])(?:\d+\.\d+(?= ?(?:ms|µs|us)(?!\w))|\d+m\d+\.\d{3}(?=s(?!\w)))"),
     # After a slash it is a limit, which the page set.
     Rule("size", r"(?<![\w.])(?<!/ )(?:[1-9]\d*(?:\.\d+)?|0\.\d+)(?= ?(?:[kKMG]i?B)(?!\w))"),
+    # Fifty and no fewer is the claim of lab 09, less what twenty clients take to start.
+    Rule("rate", r"(?<!\d)(?:4[5-9]|[5-9]\d)(?= calls a second)"),
+    Rule("share", r"(?<!\d)(?:[1-9]|1\d|20)(?= of 20 clients changed over)"),
     Rule("usage", r"(?<![\w.])\d+\.\d+(?=%)"),
 )

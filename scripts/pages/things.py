@@ -11,12 +11,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.pages.needs import missing
+from scripts.pages.needs import NODES, missing
 from scripts.pages.parse import Page, find, load
 
 # The sample's own images: `./lab up` makes them, pages use them, nobody removes them.
 SAMPLE = ("two-bridges-webapp:latest", "two-bridges-client:latest")
 PROJECT = "two-bridges"  # the name in compose.yaml, and of the namespace in deploy/kubernetes
+_NODES = Path("/var/lib/two-bridges-nodes")  # there while nodes are, see scripts/nodes.sh
 _TIMEOUT = 60  # seconds for one docker command of ours
 _NO_FILES = (".git", ".lab", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache")
 # The engine's own networks: whoever names one to `docker network create` is refused.
@@ -103,6 +104,8 @@ def _created_by(words: list[str]) -> Iterator[Thing]:
             yield from (Thing("file", word.rstrip("/")) for word in rest if word[:1] not in "-/.")
         case ["kubectl", "apply", *_]:
             yield Thing("namespace", PROJECT)
+        case ["./lab", "nodes", "up"]:
+            yield Thing("nodes", _NODES.name)
         case ["ip", *_]:
             yield from _on_host(words)
 
@@ -188,6 +191,8 @@ def inventory() -> set[Thing]:
         found.add(Thing("image", number if name == "<none>:<none>" else name))
     found |= {Thing("interface", name) for _, name in socket.if_nameindex()}
     found |= {Thing("netns", path.name) for path in Path("/run/netns").glob("*")}
+    if _NODES.exists():
+        found.add(Thing("nodes", _NODES.name))
     return found
 
 
@@ -232,6 +237,7 @@ def remove(thing: Thing, root: Path) -> None:
         "project": ["docker", "compose", "--project-name", name, "down", "--remove-orphans"],
         "interface": ["ip", "link", "del", name],
         "netns": ["ip", "netns", "del", name],
+        "nodes": [NODES, "down"],
         "namespace": ["kubectl", "delete", "namespace", name, "--timeout=50s"],
     }[thing.kind]
     if shutil.which(argv[0]):

@@ -181,5 +181,7 @@ def test_a_page_without_the_directive_is_never_left_out(nowhere: Cluster) -> Non
 def test_the_directive_stands_once_before_any_fence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "07-a-page.md"
     path.write_text(text)
-    with pytest.raises(PageError, match="needs: expected one of kubectl, once, before any fence"):
+    with pytest.raises(
+        PageError, match="needs: expected one of kubectl, nodes, once, before any fence"
+    ):
         load(path)

@@ -74,11 +74,24 @@ CASES = {
         ["name 172.17.0.2", "name 172.32.0.2", "name 172.18.0.1", "name 172.18.1.2",
          "name 192.168.1.2", "name 10.0.0.2", "name 172.18.0.2/16"],
     ),
+    "overlay address": (
+        "webapp -> 10.0.1.4  200",
+        ["webapp -> 10.0.1.2  200", "webapp -> 10.0.1.254  200"],
+        ["webapp -> 10.0.1.1  200", "webapp -> 10.0.0.4  200", "webapp -> 10.0.2.4  200",
+         "webapp -> 10.0.1.255  200", "webapp -> 10.0.1.4/24  200"],
+    ),
     "ephemeral port": (
         "127.0.0.1:49153->80/tcp",
         ["127.0.0.1:32768->80/tcp", "127.0.0.1:60999->80/tcp"],
         ["127.0.0.1:8000->80/tcp", "127.0.0.1:32767->80/tcp", "127.0.0.2:49153->80/tcp",
          "127.0.0.1:61000->80/tcp", "127.0.0.1:49153->81/tcp"],
+    ),
+    "VXLAN port": (
+        "IP 10.109.0.1.53865 > 10.109.0.2.4789: VXLAN",
+        ["IP 10.109.0.1.32768 > 10.109.0.2.4789: VXLAN"],
+        ["IP 10.109.0.1.4789 > 10.109.0.2.4789: VXLAN",
+         "IP 10.109.0.1.53865 > 10.109.0.2.53: VXLAN",
+         "IP 10.109.0.2.53865 > 10.109.0.1.4789: VXLAN"],
     ),
     "time": (
         "at 2026-01-02T03:04:05.678Z",
@@ -100,6 +113,18 @@ CASES = {
         "alpine 8.31MB",
         ["alpine 2.03MB", "alpine 7MB"],
         ["alpine 8.31GB", "alpine MB", "alpine 0MB"],
+    ),
+    "rate": (
+        "7 clients, 51 calls a second",
+        ["7 clients, 45 calls a second", "7 clients, 99 calls a second"],
+        ["7 clients, 44 calls a second", "7 clients, 5 calls a second",
+         "7 clients, 151 calls a second", "7 clients, 51 calls a minute"],
+    ),
+    "share": (
+        "7 of 20 clients changed over",
+        ["1 of 20 clients changed over", "20 of 20 clients changed over"],
+        ["0 of 20 clients changed over", "21 of 20 clients changed over",
+         "7 of 10 clients changed over", "7 of 20 clients failed"],
     ),
     "usage": ("cpu 0.15%", ["cpu 12.00%"], ["cpu 0%", "cpu 15", "cpu -%"]),
 }  # fmt: skip

@@ -37,6 +37,8 @@ from scripts.pages.things import Thing, creates, files, made_by, remove
         ("docker run --rm --network host x sh -c 'ip link add br9 type bridge'", ["interface br9"]),
         ("docker exec c ip link add inside type dummy", []),
         ("mkdir -p my-app", ["file my-app"]),
+        ("./lab nodes up", ["nodes two-bridges-nodes"]),
+        ("node 1 run --name c alpine; ./lab nodes down", []),
         ("docker rm -f c; docker network rm my-net", []),
         ("echo it's", []),
     ],
