@@ -142,7 +142,7 @@ class Container:
     @property
     def running(self) -> bool:
         """Whether it runs, neither paused nor waiting to be started again."""
-        return self.state["Status"] == "running"
+        return str(self.state["Status"]) == "running"
 
     @property
     def health(self) -> str | None:
