@@ -1,6 +1,7 @@
 """The record of the last call that `--check`, the container's healthcheck, reads."""
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -17,7 +18,8 @@ def record(path: Path, code: Code, line: str, next_within: float) -> None:
     the file cannot be written.
     """
     valid_until = time.time() + next_within + SLACK
-    new = path.with_name(f".{path.name}.new")
+    # Of its own, since `docker exec` may run a second client beside the first.
+    new = path.with_name(f".{path.name}.{os.getpid()}")
     new.write_text(
         json.dumps({"code": code, "line": line, "valid_until": valid_until}), encoding="utf-8"
     )

@@ -41,6 +41,19 @@ def test_a_new_record_replaces_the_old_one_and_leaves_no_other_file(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["last"]
 
 
+def test_two_clients_record_at_once(tmp_path):
+    """As the service does, and a `docker exec` beside it."""
+    code = (
+        "import sys; from pathlib import Path; from client.state import record\n"
+        "for n in range(300): record(Path(sys.argv[1]), 0, str(n), 10)"
+    )
+    argv = [sys.executable, "-c", code, str(tmp_path / "last")]
+    both = [subprocess.Popen(argv) for _ in range(2)]
+    assert [process.wait(30) for process in both] == [0, 0]
+    assert check(tmp_path / "last") == (Code.ANSWERED, "299")
+    assert [p.name for p in tmp_path.iterdir()] == ["last"]
+
+
 def test_without_a_record_check_returns_1_and_says_so(tmp_path):
     code, line = checked(tmp_path / "last")
     assert code == 1
