@@ -152,8 +152,8 @@ RULES = (
     Rule("duration", r"(?<![\d.])(?:\d+\.\d+(?= ?(?:ms|µs|us)(?!\w))|\d+m\d+\.\d{3}(?=s(?!\w)))"),
     # After a slash it is a limit, which the page set.
     Rule("size", r"(?<![\w.])(?<!/ )(?:[1-9]\d*(?:\.\d+)?|0\.\d+)(?= ?(?:[kKMG]i?B)(?!\w))"),
-    # Fifty and no fewer is the claim of lab 09, less what twenty clients take to start.
-    Rule("rate", r"(?<!\d)(?:4[5-9]|[5-9]\d)(?= calls a second)"),
+    # Fifty and no fewer is the claim of lab 09.
+    Rule("rate", r"(?<!\d)[5-9]\d(?= calls a second)"),
     Rule("share", r"(?<!\d)(?:[1-9]|1\d|20)(?= of 20 clients changed over)"),
     Rule("usage", r"(?<![\w.])\d+\.\d+(?=%)"),
 )

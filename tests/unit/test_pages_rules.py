@@ -116,8 +116,8 @@ CASES = {
     ),
     "rate": (
         "7 clients, 51 calls a second",
-        ["7 clients, 45 calls a second", "7 clients, 99 calls a second"],
-        ["7 clients, 44 calls a second", "7 clients, 5 calls a second",
+        ["7 clients, 50 calls a second", "7 clients, 99 calls a second"],
+        ["7 clients, 49 calls a second", "7 clients, 5 calls a second",
          "7 clients, 151 calls a second", "7 clients, 51 calls a minute"],
     ),
     "share": (
