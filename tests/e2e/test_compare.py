@@ -1,4 +1,4 @@
-"""`./lab compare` on both outcomes, asked wrongly, and cut off."""
+"""`./lab compare` on both outcomes, asked wrongly, and cut off. Here only: two refuse each other."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 
 import pytest
 from conftest import ROOT, docker, run
+from test_readme import HELD, steady
 
 
 def left_behind():
@@ -19,12 +20,13 @@ def left_behind():
     )
 
 
-def test_the_table_and_exit_0():
+def test_the_table_is_the_readmes_and_exit_0():
     done = run("./lab", "compare")
     rows = {line[:18].strip(): line for line in done.stdout.splitlines()}
     assert rows["name look-up"].split()[2] == "fails"
     assert rows["client's exit code"].split()[-2:] == ["6", "0"]
     assert rows["ping by address"].split()[3:] == ["answers", "answers"]
+    assert steady(done.stdout) == steady(HELD[2])
     assert left_behind() == []
 
 

@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from conftest import ROOT, run
+from conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
 HELD = re.findall(r"<!-- held by tests/e2e/test_readme\.py -->\n```text\n(.*?)\n```", README, re.S)
@@ -50,10 +50,6 @@ def test_the_clients_line(make_pair, files, shown):
     pair = make_pair(files)
     pair.compose("up", "--detach")
     assert steady(first_call(pair)) == steady(HELD[shown])
-
-
-def test_the_comparison():
-    assert steady(run("./lab", "compare").stdout) == steady(HELD[2])
 
 
 def test_every_setting_of_the_example_is_passed_on_by_compose():
