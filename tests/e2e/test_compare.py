@@ -1,4 +1,4 @@
-"""`./lab compare` on both outcomes, asked wrongly, and cut off. Here only: two refuse each other."""
+"""`./lab compare` on both outcomes, asked wrongly, cut off. Here only: two refuse each other."""
 
 from __future__ import annotations
 
