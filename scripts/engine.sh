@@ -71,14 +71,16 @@ install() {
 }
 
 start() {
-  if [ -d /run/systemd/system ]; then
-    systemctl enable --now docker
-  elif ! pgrep -x dockerd >/dev/null; then
-    echo "no systemd: starting dockerd by hand, its log is $dockerd_log"
-    setsid dockerd >>"$dockerd_log" 2>&1 </dev/null &
-  fi
+  local launched=
+  [ ! -d /run/systemd/system ] || systemctl enable --now docker
   for _ in $(seq 120); do
     docker version >/dev/null 2>&1 && return
+    # By its pid file: one that is still stopping is waited for, and a node of lab 09 is another's.
+    if [ ! -d /run/systemd/system ] && [ -z "$launched" ] && ! pgrep -F /run/docker.pid >/dev/null 2>&1; then
+      echo "no systemd: starting dockerd by hand, its log is $dockerd_log"
+      setsid dockerd >>"$dockerd_log" 2>&1 </dev/null &
+      launched=yes
+    fi
     sleep 0.5
   done
   echo "engine.sh: dockerd did not answer within 60 s; the end of $dockerd_log:" >&2
