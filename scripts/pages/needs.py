@@ -1,6 +1,7 @@
 """What a page needs beside the engine, and whether that is in reach."""
 
 import functools
+import os
 import subprocess
 from pathlib import Path
 
@@ -22,7 +23,8 @@ PROBES = {
 @functools.cache
 def missing(need: str | None) -> str | None:
     """Why NEED is not met; None where it is, and where there is none."""
-    if need is None:
+    # In CI nothing that a machine can have is left out: the page fails there, and says why.
+    if need is None or (need == "nodes" and os.environ.get("CI") == "true"):
         return None
     probe, reason = PROBES[need]
     try:

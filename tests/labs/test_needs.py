@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scripts.pages.needs import missing
+from scripts.pages.needs import PROBES, missing
 from scripts.pages.parse import Page, PageError, find, load
 from tests.labs.collect import LABS, ROOT, Pages, begin, step
 from tests.labs.test_cli import CODE
@@ -122,6 +122,20 @@ def test_without_kubectl_too(nowhere: Cluster, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PATH", "/nowhere")
     assert str(missing("kubectl")).startswith("kubectl reaches no cluster")
     assert missing(None) is None
+
+
+@pytest.mark.parametrize(("ci", "left_out"), [("true", False), ("", True)])
+def test_in_ci_three_nodes_are_not_left_out(
+    ci: str, left_out: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = tmp_path / "nodes.sh"
+    nothing.write_text("#!/bin/sh\nexit 3\n")
+    nothing.chmod(0o755)
+    monkeypatch.setitem(PROBES, "nodes", ((str(nothing), "able"), "not here"))
+    monkeypatch.setenv("CI", ci)
+    missing.cache_clear()
+    assert (missing("nodes") == "not here") is left_out
+    missing.cache_clear()
 
 
 def played(pages: Pages, page: Page, act: Callable[[dict[str, Any]], None]) -> pytest.TestReport:
