@@ -154,6 +154,7 @@ RULES = (
     Rule("size", r"(?<![\w.])(?<!/ )(?:[1-9]\d*(?:\.\d+)?|0\.\d+)(?= ?(?:[kKMG]i?B)(?!\w))"),
     # Fifty and no fewer is the claim of lab 09.
     Rule("rate", r"(?<!\d)[5-9]\d(?= calls a second)"),
+    Rule("calls", r"(?<![\d.])[1-9]\d{3}(?= (?:sent|answered)(?!\w))", _one_to_one("calls")),
     Rule("share", r"(?<!\d)(?:[1-9]|1\d|20)(?= of 20 clients changed over)"),
     Rule("usage", r"(?<![\w.])\d+\.\d+(?=%)"),
 )

@@ -106,6 +106,23 @@ def fresh_name() -> str:
     return f"tb-e2e-{uuid.uuid4().hex[:8]}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def untagged_images() -> Iterator[None]:
+    """Remove the images that a build for a test's own project has left without a name.
+
+    Compose labels an image with the project, so each project's is another one of the same name.
+    """
+    yield
+    docker("compose", "build", "--quiet")
+    label = "com.docker.compose.project"
+    listing = ("image", "ls", "--quiet", "--filter", "dangling=true", "--filter", f"label={label}")
+    for image in docker(*listing).stdout.split():
+        form = f'{{{{index .Config.Labels "{label}"}}}}'
+        project = docker("image", "inspect", image, "--format", form, check=False).stdout
+        if project.startswith("tb-e2e-"):
+            docker("image", "rm", image, check=False)  # the other worker may have been faster
+
+
 @pytest.fixture(scope="session")
 def make_pair() -> Iterator[Callable[..., Pair]]:
     """Pairs that are removed at the end, each a project of its own; not yet started."""

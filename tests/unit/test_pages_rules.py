@@ -120,6 +120,12 @@ CASES = {
         ["7 clients, 49 calls a second", "7 clients, 5 calls a second",
          "7 clients, 151 calls a second", "7 clients, 51 calls a minute"],
     ),
+    "calls": (
+        "2400 sent, 2400 answered, 0 lost",
+        ["1000 sent, 1000 answered, 0 lost", "9999 sent, 9999 answered, 0 lost"],
+        ["2400 sent, 2399 answered, 0 lost", "2400 sent, 2400 answered, 1 lost",
+         "999 sent, 999 answered, 0 lost", "2400 calls, 2400 answered, 0 lost"],
+    ),
     "share": (
         "7 of 20 clients changed over",
         ["1 of 20 clients changed over", "20 of 20 clients changed over"],
