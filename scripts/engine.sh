@@ -76,7 +76,7 @@ start() {
   for _ in $(seq 120); do
     docker version >/dev/null 2>&1 && return
     # By its pid file: one that is still stopping is waited for, and a node of lab 09 is another's.
-    if [ ! -d /run/systemd/system ] && [ -z "$launched" ] && ! pgrep -F /run/docker.pid >/dev/null 2>&1; then
+    if [ ! -d /run/systemd/system ] && [ -z "$launched" ] && ! pgrep -x -F /run/docker.pid dockerd >/dev/null 2>&1; then
       echo "no systemd: starting dockerd by hand, its log is $dockerd_log"
       setsid dockerd >>"$dockerd_log" 2>&1 </dev/null &
       launched=yes
