@@ -157,10 +157,12 @@ def test_what_is_not_set_up_is_neither_checked_nor_fixed(lab: Lab, args: tuple[s
     assert out == "lab: nothing of lab 08-01 is there: expected what ./lab break 08-01 sets up\n"
 
 
-@pytest.mark.parametrize("delay", [0.2, 0.5, 0.8, 1.1])
+@pytest.mark.parametrize("delay", [0, 0.3, 0.6, 0.9])
 def test_break_interrupted_leaves_nothing(lab: Lab, delay: float) -> None:
     lab.change("cat /it\n", "sh -c 'sleep 300; cat /it'\n")
     running = lab.start("break", "1")
+    assert running.stdout is not None
+    running.stdout.readline()  # from here on it answers a signal
     time.sleep(delay)
     running.send_signal(signal.SIGINT)
     out, _ = running.communicate(timeout=30)
