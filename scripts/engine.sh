@@ -72,11 +72,14 @@ install() {
 
 start() {
   local launched=
-  [ ! -d /run/systemd/system ] || systemctl enable --now docker
+  if [ -d /run/systemd/system ]; then
+    systemctl enable --now docker
+    launched=yes
+  fi
   for _ in $(seq 120); do
     docker version >/dev/null 2>&1 && return
     # By its pid file: one that is still stopping is waited for, and a node of lab 09 is another's.
-    if [ ! -d /run/systemd/system ] && [ -z "$launched" ] && ! pgrep -x -F /run/docker.pid dockerd >/dev/null 2>&1; then
+    if [ -z "$launched" ] && ! pgrep -x -F /run/docker.pid dockerd >/dev/null 2>&1; then
       echo "no systemd: starting dockerd by hand, its log is $dockerd_log"
       setsid dockerd >>"$dockerd_log" 2>&1 </dev/null &
       launched=yes

@@ -100,6 +100,28 @@ def test_up_cut_off_keeps_a_pair_that_ran_before(project):
     assert objects(project) == before
 
 
+def test_the_labs_give_a_running_pair_back_also_when_cut_off(project):
+    port = free_port()
+    run("./lab", "up", COMPOSE_PROJECT_NAME=project, WEBAPP_PORT=port)
+    labs = ["./lab", "test", "labs", "-k", "test_the_directive_stands_once"]
+    before = objects(project)
+    for end in (None, signal.SIGTERM):
+        with subprocess.Popen(
+            labs, cwd=ROOT, text=True, stdout=subprocess.PIPE,
+            env={**os.environ, "COMPOSE_PROJECT_NAME": project},
+        ) as process:  # fmt: skip
+            assert process.stdout
+            assert any(told.startswith("- removing the pair") for told in process.stdout)
+            if end:
+                process.send_signal(end)
+            process.stdout.read()
+        assert process.returncode == (128 + end if end else 0)
+        assert len(objects(project)) == 3
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+            assert answer.status == 200
+    assert not set(before) & set(objects(project))
+
+
 def test_ctrl_c_in_a_terminal(project):
     env = {**os.environ, "COMPOSE_PROJECT_NAME": project, "WEBAPP_PORT": free_port()}
     pid, terminal = pty.fork()
