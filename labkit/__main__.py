@@ -1,0 +1,49 @@
+"""`python3 -m labkit WORD`: what `./lab` hands over, with one set of exit codes.
+
+0 done; 1 it ran, and the outcome is not what it should be; 2 bad arguments; 3 the machine lacks
+something, and the last line says what; 129, 130 and 143 interrupted, after the clean-up.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from labkit import Failed, UsageError, docker
+
+# Each module has configure(parser), whose prog ends with the word, and main(args), the exit code.
+WORDS = {
+    "compare": "labkit.compare",
+    "doctor": "labkit.doctor",
+    "trace": "labkit.trace",
+    **dict.fromkeys(("run", "check", "clean", "record", "break", "fix"), "labkit.pages.words"),
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one word; return the exit code."""
+    parser = argparse.ArgumentParser(prog="./lab", description=__doc__)
+    parser.add_argument("word", choices=WORDS)
+    word = parser.parse_args(argv[:1]).word
+    module = importlib.import_module(WORDS[word])
+    parser = argparse.ArgumentParser(
+        prog=f"./lab {word}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(word=word)
+    module.configure(parser)
+    docker.take_signals()
+    try:
+        return int(module.main(parser.parse_args(argv[1:])))
+    except docker.Interrupted as stopped:
+        print("lab: interrupted", file=sys.stderr)
+        return stopped.code
+    except (UsageError, Failed, docker.EngineError) as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return {UsageError: 2, Failed: 1}.get(type(error), 3)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
