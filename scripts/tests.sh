@@ -3,8 +3,14 @@
 
 parts=(lint unit deploy e2e labs)
 
-run_tests() { # [PART [ARG...]]
+run_tests() { # [--engine NAME] [PART [ARG...]]
   local part=${1:-all} failed=
+  if [ "$part" = --engine ]; then
+    case "${2:-}" in floor | newest) ;; *) die 2 "test: --engine '${2:-}': expected floor or newest" ;; esac
+    venv
+    prepare # the host's engine gives the base images
+    exec scripts/engines.sh "$2" ./lab test "${@:3}"
+  fi
   [ $# = 0 ] || shift
   case "$part" in
     all | lint) [ $# = 0 ] || bad "test${part#all}" "$1" ;;
