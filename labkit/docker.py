@@ -20,7 +20,9 @@ LIMIT = 60.0  # seconds for one command
 
 
 class EngineError(Exception):
-    """No engine, or it refused a command; the text says what to do. Exit code 3."""
+    """No engine, or it refused a command; the text says what to do."""
+
+    code = 3
 
 
 class Interrupted(BaseException):
