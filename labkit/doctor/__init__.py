@@ -1,10 +1,11 @@
 """Says why a container cannot reach a name: the steps looked at, one cause, and its cure.
 
 It looks from inside the container's own network, through a helper container that shares it and is
-removed at once; nothing is changed, and nothing is put into the container itself.
+removed at once; nothing is changed, and nothing is put into the container itself. Without CONTAINER
+`./lab doctor` looks at this machine: the engine, the images, the port, the pair.
 
 Exit codes: 0 it reaches; 1 it does not, and the verdict says why; 2 bad arguments; 3 no engine
-answers, or no image is there for the helper; 129, 130 and 143 interrupted.
+answers, or an image is missing; 129, 130 and 143 interrupted.
 """
 
 import argparse

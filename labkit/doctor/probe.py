@@ -9,34 +9,22 @@ import errno
 import http.client
 import ipaddress
 import json
-import queue
 import re
 import socket
 import struct
 import sys
-import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 
-def look_up(host: str, timeout: float = 3.0) -> tuple[list[str], str]:
+def look_up(host: str) -> tuple[list[str], str]:
     """The addresses of a host, as a program here gets them, or none and the reason."""
-    answer: queue.SimpleQueue[tuple[list[str], str]] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            found = socket.getaddrinfo(host.encode(), None, type=socket.SOCK_STREAM)
-            answer.put((list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found)), ""))
-        except OSError as error:
-            answer.put(([], str(error.strerror or error)))
-
-    # glibc alone would wait for 10 s, and the fault to find may be that nobody answers.
-    threading.Thread(target=ask, daemon=True).start()
     try:
-        return answer.get(timeout=timeout)
-    except queue.Empty:
-        return [], f"no answer within {timeout:g} s"
+        found = socket.getaddrinfo(host.encode(), None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        return [], str(error.strerror or error)
+    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found)), ""
 
 
 def connect(address: str, port: int, timeout: float = 1.5) -> str:
