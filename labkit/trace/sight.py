@@ -12,7 +12,7 @@ from scapy.layers.dns import DNS
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.packet import Packet as Frame
 
-from labkit.trace.capture import DROPS, REWRITES, Rule
+from labkit.trace.capture import REWRITES, Rule
 from labkit.trace.way import DOCKER_DNS, Plan
 
 ANSWERS = {"SA": "SYN-ACK", "R": "RST", "RA": "RST"}
@@ -38,28 +38,6 @@ class Sighting:
     ttl: int
     what: str
     changes: list[str] = field(default_factory=list)  # since the sighting before, or the sending
-
-
-@dataclass
-class Trace:
-    """All that one probe showed: sightings in the order of time, and the rules that counted."""
-
-    plan: Plan
-    sightings: list[Sighting]
-    error: str = ""  # what the sender was told
-    rules: Counter[Rule] = field(default_factory=Counter)  # by packets
-
-    def __post_init__(self) -> None:
-        find_changes(self.plan, self.sightings, self.rules)
-
-    @property
-    def outcome(self) -> str:
-        """answered; arrived (and nothing came back to the sender); dropped (on the way)."""
-        plan, seen = self.plan, self.sightings
-        if any(one.answer and one.hop == seen[0].hop for one in seen):
-            return "answered"
-        arrived = any(plan.hops[one.hop].where == plan.hops[-1].where for one in seen)
-        return "arrived" if arrived and plan.inner else "dropped"
 
 
 def recognise(packet: Frame, plan: Plan, legs: Sequence[bytes]) -> tuple[int, bool, str] | None:
@@ -150,26 +128,44 @@ def complete(seen: Sequence[Sighting], plan: Plan) -> bool:
     return bool(asked) and asked <= answered and arrived
 
 
-def find_changes(plan: Plan, seen: Iterable[Sighting], rules: Iterable[Rule]) -> None:
-    """Write into each sighting what is not as it was at the one before, or as it was sent."""
-    asked = f"{plan.address}:{plan.port}" if plan.port else plan.address
-    last: dict[tuple[int, bool], Sighting] = {}
-    for one in seen:
-        was: dict[str, str | int] = {}
-        request = last.get((one.leg, False))
-        if before := last.get((one.leg, one.answer)):
-            was = vars(before)
-        elif not one.answer and one.leg:
-            one.changes.append(f"sent anew by {RELAYS[plan.kind]}")
-        elif not one.answer:
-            was = {"destination": asked}
-        elif request and not one.what.startswith("ICMP "):
-            was = {"source": request.destination, "destination": request.source}
-        for name, targets in REWRITES.items():
-            if name in was and was[name] != getattr(one, name):
-                met = [rule.target for rule in rules if rule.target in targets]
-                by = "conntrack" if one.answer else [*met, "NAT"][0]
-                one.changes.append(f"{name} {was[name]} -> {getattr(one, name)} ({by})")
-        if "ttl" in was and was["ttl"] != one.ttl:
-            one.changes.append(f"TTL {was['ttl']} -> {one.ttl}")
-        last[one.leg, one.answer] = one
+@dataclass
+class Trace:
+    """All that one probe showed: sightings in the order of time, and the rules that counted."""
+
+    plan: Plan
+    sightings: list[Sighting]
+    error: str = ""  # what the sender was told
+    rules: Counter[Rule] = field(default_factory=Counter)  # by packets
+
+    def __post_init__(self) -> None:
+        """Write into each sighting what is not as it was at the one before, or as it was sent."""
+        asked = self.plan.address + (f":{self.plan.port}" if self.plan.port else "")
+        last: dict[tuple[int, bool], Sighting] = {}
+        for one in self.sightings:
+            was: dict[str, str | int] = {}
+            request = last.get((one.leg, False))
+            if before := last.get((one.leg, one.answer)):
+                was = vars(before)
+            elif not one.answer and one.leg:
+                one.changes.append(f"sent anew by {RELAYS[self.plan.kind]}")
+            elif not one.answer:
+                was = {"destination": asked}
+            elif request and not one.what.startswith("ICMP "):
+                was = {"source": request.destination, "destination": request.source}
+            for name, targets in REWRITES.items():
+                if name in was and was[name] != getattr(one, name):
+                    met = [rule.target for rule in self.rules if rule.target in targets]
+                    by = "conntrack" if one.answer else [*met, "NAT"][0]
+                    one.changes.append(f"{name} {was[name]} -> {getattr(one, name)} ({by})")
+            if "ttl" in was and was["ttl"] != one.ttl:
+                one.changes.append(f"TTL {was['ttl']} -> {one.ttl}")
+            last[one.leg, one.answer] = one
+
+    @property
+    def outcome(self) -> str:
+        """answered; arrived (and nothing came back to the sender); dropped (on the way)."""
+        plan, seen = self.plan, self.sightings
+        if any(one.answer and one.hop == seen[0].hop for one in seen):
+            return "answered"
+        arrived = any(plan.hops[one.hop].where == plan.hops[-1].where for one in seen)
+        return "arrived" if arrived and plan.inner else "dropped"

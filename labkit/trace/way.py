@@ -1,8 +1,4 @@
-"""The way between two ends: every interface that the probe can cross. IPv4 only.
-
-make_plan() reads the reader's words on the host, by what the engine knows; find_way() looks from
-inside the box, through the processes of the host and of the containers.
-"""
+"""The two ends, as the engine knows them, and every interface between them. IPv4 only."""
 
 import contextlib
 import ipaddress
@@ -96,15 +92,14 @@ def make_plan(sender: str, target: str, probe: str, known: Sequence[Container]) 
         raise UsageError(f"TO {holder.name} has no address: expected one on a bridge")
     if holder and holder == source:
         raise UsageError(f"FROM and TO are both {holder.name}: expected two different ones")
-    name, pid = (source.name, source.pid) if source else ("host", 0)
-    plan = Plan(name, pid, target, address, probe, *read_probe(probe))
+    plan = Plan(sender, 0, target, address, probe, *read_probe(probe))
+    if source:
+        plan.sender, plan.sender_pid = source.name, source.pid
     if holder:
         plan.inner, plan.inner_port = [address], plan.port
-    elif address != DOCKER_DNS:
-        holder = next((one for one in up if plan.port in one.published), None)
-        if holder:
-            plan.inner = [one for one in holder.networks.values() if one]
-            plan.inner_port = holder.published[plan.port]
+    elif holder := next((one for one in up if plan.port in one.published), None):
+        plan.inner = [one for one in holder.networks.values() if one]
+        plan.inner_port = holder.published[plan.port]
     if holder:
         plan.holder, plan.holder_pid = holder.name, holder.pid
     return plan
@@ -149,13 +144,6 @@ def cable(where: str, pid: int, interface: str) -> list[Hop]:
     return hops
 
 
-def forwarders(pid: int) -> list[str]:
-    """The servers that Docker's DNS asks for a container, from the comment that it leaves there."""
-    text = Path(f"/proc/{pid}/root/etc/resolv.conf").read_text(encoding="utf-8")
-    line = re.search(r"^# ExtServers: (.*)$", text, re.MULTILINE)
-    return re.findall(r"\d+(?:\.\d+){3}", line[1]) if line else []
-
-
 def find_way(plan: Plan) -> None:
     """Complete PLAN with its source, hops and bridges."""
     sender, pid, address = plan.sender, plan.sender_pid or HOST, plan.address
@@ -163,9 +151,12 @@ def find_way(plan: Plan) -> None:
     plan.source = out.get("prefsrc", "")
     hops = cable(sender, pid, out["dev"])
     if address == DOCKER_DNS:
-        # What it does not know it asks from the container or, where the server is on the host's
-        # own loopback, from the host.
-        for server in forwarders(pid):
+        plan.inner = []
+        # What it does not know it asks the servers in the comment that it leaves there, from the
+        # container or, where the server is on the host's own loopback, from the host.
+        text = Path(f"/proc/{pid}/root/etc/resolv.conf").read_text(encoding="utf-8")
+        line = re.search(r"(?m)^# ExtServers: .*", text)
+        for server in re.findall(r"\d+(?:\.\d+){3}", line[0] if line else ""):
             hops += cable(sender, pid, route(sender, pid, server)["dev"])
             hops.append(Hop("host", route("host", HOST, server)["dev"], HOST))
     elif address not in plan.inner:
