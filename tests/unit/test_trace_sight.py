@@ -354,8 +354,8 @@ def test_the_drawing_has_every_address_and_is_the_same_again() -> None:
     drawn = as_svg(trace)
     later = [[f.copy() for f in capture] for capture in there_and_back()]
     for capture in later:
-        for one in capture:
-            one.time += 5
+        for packet in capture:
+            packet.time += 5
     assert as_svg(traced(later)) == drawn
     text = "\n".join(ElementTree.fromstring(drawn).itertext())
     for one in trace.sightings:
