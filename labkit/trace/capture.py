@@ -109,10 +109,8 @@ def send(plan: Plan) -> tuple[socket.socket, bytes, str]:
 def counters(plan: Plan) -> Counter[Rule]:
     """What the rules of the host, and of the network of a sender that asks Docker, have counted."""
     found: Counter[Rule] = Counter()
-    places = {"host": HOST}
-    if plan.address == DOCKER_DNS:
-        places[plan.sender] = plan.hops[0].pid
-    for where, pid in places.items():
+    asks_docker = {plan.sender: plan.hops[0].pid} if plan.address == DOCKER_DNS else {}
+    for where, pid in {"host": HOST, **asks_docker}.items():
         for tool in ("iptables-nft-save", "iptables-legacy-save"):
             with inside(pid):
                 done = subprocess.run([tool, "-c"], capture_output=True, text=True, check=False)

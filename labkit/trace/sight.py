@@ -15,7 +15,8 @@ from scapy.packet import Packet as Frame
 from labkit.trace.capture import REWRITES, Rule
 from labkit.trace.way import DOCKER_DNS, Plan
 
-ANSWERS = {"SA": "SYN-ACK", "R": "RST", "RA": "RST"}
+ECHOES = {8: "echo request", 0: "echo reply"}
+FLAGS = {"S": "SYN", "SA": "SYN-ACK", "R": "RST", "RA": "RST"}
 RELAYS = {"tcp": "docker-proxy", "dns": "Docker's DNS"}
 RCODES = {0: "no address", 2: "SERVFAIL", 3: "NXDOMAIN", 5: "REFUSED"}
 
@@ -45,29 +46,26 @@ def recognise(packet: Frame, plan: Plan, legs: Sequence[bytes]) -> tuple[int, bo
 
     LEGS are known by the payload, the sequence number, or the id and the question.
     """
-    if ICMP in packet and packet[ICMP].type not in (0, 8):
-        quoted, skip = bytes(packet[ICMP].payload), 2 * (plan.kind == "dns")
-        known = [leg for leg, mark in enumerate(legs) if mark[skip:] in quoted]
-        return (known[0], True, packet.sprintf("ICMP %ICMP.type% %ICMP.code%")) if known else None
-    if plan.kind == "ping" and ICMP in packet and legs[0] in bytes(packet[ICMP].payload):
-        answer = packet[ICMP].type == 0
-        return 0, answer, f"echo {'reply' if answer else 'request'}"
-    if plan.kind == "tcp" and TCP in packet:
-        flags, tcp = str(packet[TCP].flags), packet[TCP]
-        asks, answers = tcp.seq.to_bytes(4, "big"), ((tcp.ack - 1) % 2**32).to_bytes(4, "big")
-        if flags == "S" and asks in legs:
-            return legs.index(asks), False, "SYN"
-        if flags in ANSWERS and answers in legs:
-            return legs.index(answers), True, ANSWERS[flags]
-    if plan.kind == "dns" and UDP in packet:
+    answer, what, found = True, "", b""
+    if ICMP in packet:
+        kind, found = packet[ICMP].type, bytes(packet[ICMP].payload)
+        answer, what = kind != 8, ECHOES.get(kind) or packet.sprintf("ICMP %ICMP.type% %ICMP.code%")
+        legs = [leg[2:] if plan.kind == "dns" else leg for leg in legs]  # what is quoted whole
+    elif TCP in packet:
+        flags = str(packet[TCP].flags)
+        answer, what = flags != "S", FLAGS.get(flags, "")
+        number = packet[TCP].ack - 1 if answer else packet[TCP].seq
+        found = (number % 2**32).to_bytes(4, "big")
+    elif UDP in packet:
         message = bytes(packet[UDP].payload)
-        if (message[:2] + message[12:]).startswith(legs[0]):
+        found = message[:2] + message[12:]
+        if found.startswith(legs[0]):
             dns = DNS(message)
-            if not dns.qr:
-                return 0, False, f"question A {plan.name}"
-            found = [str(one.rdata) for one in dns.an or [] if one.type == 1]
-            return 0, True, f"answer {', '.join(found) or RCODES.get(dns.rcode, dns.rcode)}"
-    return None
+            given = [str(one.rdata) for one in dns.an or [] if one.type == 1]
+            result = ", ".join(given) or RCODES.get(dns.rcode, dns.rcode)
+            answer, what = bool(dns.qr), f"answer {result}" if dns.qr else f"question A {plan.name}"
+    known = [number for number, leg in enumerate(legs) if leg in found]
+    return (known[0], answer, what) if known and what else None
 
 
 def find_legs(frames: Sequence[Frame], plan: Plan, mark: bytes) -> list[bytes]:
@@ -88,17 +86,12 @@ def find_legs(frames: Sequence[Frame], plan: Plan, mark: bytes) -> list[bytes]:
 
 def sight(captures: Iterable[Iterable[Frame]], plan: Plan, mark: bytes) -> list[Sighting]:
     """The first sighting of the probe and of its answer on each hop, in the order of time."""
-    frames = [
-        (int(frame.time * 10**9), hop, frame)
-        for hop, capture in enumerate(captures)
-        for frame in capture
-        if IP in frame
-    ]
-    frames.sort(key=lambda one: one[:2])
-    legs = find_legs([frame for _, _, frame in frames], plan, mark)
+    frames = [(hop, f) for hop, capture in enumerate(captures) for f in capture if IP in f]
+    frames.sort(key=lambda one: one[1].time)
+    legs = find_legs([frame for _, frame in frames], plan, mark)
     seen: dict[tuple[int, bool, int], Sighting] = {}
     start = 0
-    for when, hop, frame in frames:
+    for hop, frame in frames:
         packet = frame[IP]
         if legs and (known := recognise(packet, plan, legs)):
             leg, answer, what = known
@@ -107,6 +100,7 @@ def sight(captures: Iterable[Iterable[Frame]], plan: Plan, mark: bytes) -> list[
             if ICMP not in packet:
                 ends = f"{packet.src}:{packet.sport}", f"{packet.dst}:{packet.dport}"
             macs = frame.src, frame.dst
+            when = int(frame.time * 10**9)  # in nanoseconds, exact
             start = start or when
             ms = (when - start) / 10**6
             one = Sighting(ms, hop, leg, answer, *ends, *macs, packet.ttl, what)
