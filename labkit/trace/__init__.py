@@ -22,7 +22,7 @@ from labkit.trace.way import Plan, make_plan, read_probe
 IMAGE = "two-bridges-tools"
 ROOT = Path(__file__).parents[2]
 RIGHTS = ("NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE")
-TO = "a running container, or an IPv4 address: of a host outside, of the host's own, or 127.0.0.11"
+TO = "a running container, or an IPv4 address: of a host outside, of the host itself, or 127.0.0.11"
 PROBE = "ping (the default), tcp:PORT (a connection), or dns:NAME (asked of TO)"
 
 
@@ -53,8 +53,9 @@ def main(args: Namespace) -> int:
     if docker.attempt("image", "inspect", IMAGE).returncode:
         build()
     told = follow(plan, args)
-    print(json.dumps(told["data"], indent=2) if args.json and "data" in told else told["text"])
-    return 0 if "data" in told and told["data"]["outcome"] == "answered" else 1
+    data = told.get("data", {})
+    print(json.dumps(data, indent=2) if args.json and data else told["text"])
+    return int(data.get("outcome") != "answered")
 
 
 def build() -> None:
@@ -80,10 +81,8 @@ def follow(plan: Plan, args: Namespace) -> dict[str, Any]:
         command = ("exec", "--interactive", box, "python3", "-m", "labkit.trace.inside")
         said = docker.run(*command, stdin=json.dumps(asdict(plan)), breakable=True)
         told: dict[str, Any] = json.loads(said)
-        if "wrong" in told:
-            raise docker.EngineError(told["wrong"])
         with docker.held():
-            if args.pcap and "data" in told:
+            if args.pcap and "svg" in told:
                 with tempfile.TemporaryDirectory(dir=args.pcap.parent) as new:
                     docker.run("cp", "--quiet", f"{box}:/out", f"{new}/pcap")
                     Path(new, "pcap").rename(args.pcap)
