@@ -1,17 +1,22 @@
-"""`python -m client`: the one place that touches the real process."""
+"""`python -m client`: takes the signals, then leaves the rest to the command."""
 
-import os
 import signal
-import sys
+from types import FrameType
 
-from client.main import main
-from client.trouble import Code
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    for number in SIGNALS:  # once: a second signal must not disturb the summary
+        signal.signal(number, lambda *_: None)
+    raise KeyboardInterrupt
+
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:], os.environ, sys.stdout, sys.stderr)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not change the exit code
-    if code == Code.OUTPUT:
-        # The interpreter flushes once more on exit; that must not fail a second time.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
+    # Held back until there is a call to interrupt. A handler, as PID 1 has no default action.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
+    from client.main import command
+
+    command(prog_name="python -m client")

@@ -1,94 +1,133 @@
-"""The command: everything outside comes in as a parameter, the exit code goes out."""
+"""The command: checks the settings, calls again and again, says what happened."""
 
+import itertools
+import math
+import os
+import re
+import signal
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from itertools import count
-from typing import TextIO
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-from client import resolver, settings, state
-from client.stop import Interrupted, Stop
-from client.trouble import Code, plain
+import click
+
+import client
+from client.state import Record, last_call
+
+WHAT, CODES = (client.__doc__ or "").split("\n\n", 1)
 
 
-def main(
-    argv: Sequence[str],
-    environ: Mapping[str, str],
-    stdout: TextIO,
-    stderr: TextIO,
-    look: Callable[[], resolver.Resolver] = resolver.look,
-) -> int:
-    """Do what the arguments and the environment say; return the exit code.
+def _url(text: str) -> str:
+    pattern = r"https?://(\w[\w.-]*|\[[\w:.]+\])(:\d+)?([/?#][!-~]*)?"
+    with suppress(ValueError):
+        if re.fullmatch(pattern, text, re.ASCII | re.IGNORECASE) and urlsplit(text).port != 0:
+            return text
+    shown = re.sub("//.*@", "//***@", text)  # it would show in every line of output
+    expected = "http:// or https://, HOST or HOST:PORT (1 to 65535), a path, and no password"
+    raise click.BadParameter(f"{shown!a}: expected {expected}")
 
-    `look` tells the resolver and the bridge. Signal handlers are as before on return.
-    """
+
+class _Seconds(click.FloatRange):
+    name = "seconds"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        if math.isnan(seconds := super().convert(value, param, ctx)):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return seconds
+
+
+WHOLE, SECONDS = click.IntRange(0), _Seconds(0, 86400)
+TIMEOUT = _Seconds(0, 86400, min_open=True)
+
+
+def _option(name: str, kind: Any, default: Any, note: str) -> Callable[[Any], Any]:
+    variable = f"CLIENT_{name[2:].replace('-', '_').upper()}"
+    shown: dict[str, Any] = {"show_envvar": True, "show_default": True, "help": note}
+    return click.option(name, type=kind, default=default, envvar=variable, **shown)
+
+
+def _say(line: str) -> None:
     try:
-        chosen = settings.load(argv, environ, stdout)
-    except settings.SettingsError as error:
-        print(f"client: {plain(str(error), 400)} (see --help)", file=stderr)
-        return Code.USAGE
-    try:
-        if chosen is None:
-            return Code.ANSWERED
-        if chosen.check and chosen.state:
-            code, line = state.check(chosen.state)
-            print(line, file=stdout, flush=True)
-            return code
-        with Stop() as stop:
-            return _run(chosen, stdout, stderr, look, stop)
-    except BrokenPipeError:
-        return Code.OUTPUT
+        click.echo(line)
     except OSError as error:
-        print(f"client: cannot write the output: {error.strerror}", file=stderr)
-        return Code.OUTPUT
+        if not isinstance(error, BrokenPipeError):
+            click.echo(f"client: cannot write the output: {error.strerror}", err=True)
+        # The interpreter flushes once more on exit; that must not fail a second time.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(23)
 
 
-def _run(
-    chosen: settings.Settings,
-    stdout: TextIO,
-    stderr: TextIO,
-    look: Callable[[], resolver.Resolver],
-    stop: Stop,
-) -> Code:
-    # Here, because they bring requests along: --check runs every few seconds and needs none of it,
-    # and as PID 1 a SIGTERM during this import would be lost without the handlers above.
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    # Elsewhere the signals are held back, so that no line is cut in half.
+    held = signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+@click.command(help=WHAT, epilog=CODES, context_settings={"max_content_width": 100})
+@click.argument("url", type=_url, envvar="CLIENT_URL", default="http://webapp:8000/")
+@_option("--count", WHOLE, 1, "Calls; 0 is for ever, as a service, which waits after failures.")
+@_option("--interval", SECONDS, 1.0, "Wait between two calls.")
+@_option(
+    "--connect-timeout", TIMEOUT, 3.0, "For each address. A look-up: man resolv.conf, options."
+)
+@_option("--read-timeout", TIMEOUT, 5.0, "Longest silence, and for all of the answer's body.")
+@_option("--retries", WHOLE, 0, "Without an answer, or after a 5xx. The first does not wait.")
+@_option("--backoff-max", SECONDS, 8.0, "Longest wait after failures; it doubles up to it.")
+@_option("--format", click.Choice(["text", "json"]), "text", "For people, or JSON lines.")
+@_option("--state", click.Path(dir_okay=False, readable=False), None, "A service's last call.")
+@click.option("--check", is_flag=True, help="Print the call kept in --state, exit with its code.")
+def command(url: str, count: int, interval: float, state: str, check: bool, **rest: Any) -> None:
+    """Do what the settings say, and exit with a code that the package's docstring explains."""
+    if check:
+        if not state:
+            raise click.UsageError(
+                "--check: no file to read: expected --state FILE or CLIENT_STATE"
+            )
+        code, line = last_call(Path(state))
+        _say(line)
+        sys.exit(code)
+
+    # Here, because they bring requests along, which --check, every few seconds, does without.
     from client.call import Caller
     from client.report import Summary, json_line, text_line
+    from client.resolver import look
 
-    caller, summary = Caller(chosen), Summary()
-    in_a_row, warned, interrupted = 0, False, False
-    as_json = chosen.format == "json"
-    try:
-        for n in count(1):
-            with stop.may_interrupt():
+    as_json, longest_wait = rest["format"] == "json", rest["backoff_max"]
+    backoff = first = max(interval, 0.1)
+    timeouts = rest["connect_timeout"], rest["read_timeout"]
+    summary, record = Summary(), Record(Path(state)) if state and not count else None
+    # The look-up and the connect each take one timeout, head and body up to three (call.py).
+    attempt = 2 * timeouts[0] + 3 * timeouts[1]
+    longest_call = attempt + rest["retries"] * (attempt + longest_wait)
+    with (
+        suppress(KeyboardInterrupt),
+        Caller(url, timeouts, rest["retries"], first, longest_wait) as caller,
+    ):
+        for n in itertools.count(1):
+            with _interruptible():
                 result = caller.call(n)
             summary.add(result)
             where = look()
-            text = text_line(result, caller.name, where)
-            line = json_line(result, caller.name, chosen.url, where) if as_json else text
-            print(line, file=stdout, flush=True)
-            in_a_row = in_a_row + 1 if result.trouble else 0
-            pause = chosen.pause(in_a_row)
-            if chosen.state:
-                try:
-                    state.record(chosen.state, result.code, text, pause + chosen.longest_call)
-                except OSError as error:
-                    if not warned:
-                        where_to = plain(str(chosen.state))
-                        print(f"client: cannot write {where_to}: {error.strerror}", file=stderr)
-                    warned = True
-            if n == chosen.count:
+            text = text_line(result, where)
+            _say(json_line(result, where) if as_json else text)
+            if n == count:
                 break
-            with stop.may_interrupt():
+            waits = result.code and not count
+            pause = max(interval, min(backoff, longest_wait)) if waits else interval
+            backoff = min(2 * backoff, 86400) if result.code else first
+            if record:
+                record.write(result.code, text, pause + longest_call)
+            with _interruptible():
                 time.sleep(pause)
-    except Interrupted:
-        interrupted = True
-    finally:
-        caller.close()
-
-    as_service = interrupted and chosen.count == 0
-    code = summary.last if as_service else summary.last_failed
-    if as_json:
-        print(summary.json(code), file=stdout, flush=True)
-    elif chosen.count != 1:
-        print(summary.text(), file=stdout, flush=True)
-    return code
+    code = summary.last_failed if count else summary.last
+    if as_json or count != 1:
+        _say(summary.json(code) if as_json else summary.text())
+    sys.exit(code)

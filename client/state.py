@@ -1,43 +1,57 @@
-"""The record of the last call that `--check`, the container's healthcheck, reads."""
+"""The service's health record: its last call, which `--check`, the health check, reads."""
 
+import fcntl
 import json
-import os
+import sys
 import time
 from pathlib import Path
-
-from client.trouble import Code, plain
+from typing import TextIO
 
 # Seconds for a busy machine to be late by before a record counts as stale.
 SLACK = 5.0
 
 
-def record(path: Path, code: Code, line: str, next_within: float) -> None:
-    """Replace the record in one step, so that no reader ever sees half of it.
+class Record:
+    """Written by the first service only, which holds a lock beside it until it ends.
 
-    `next_within` is in seconds: how long the next call may take to be recorded. Raise OSError if
-    the file cannot be written.
+    `docker exec` may run a second client, which inherits the service's variables.
     """
-    valid_until = time.time() + next_within + SLACK
-    # Of its own, since `docker exec` may run a second client beside the first.
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    new.write_text(
-        json.dumps({"code": code, "line": line, "valid_until": valid_until}), encoding="utf-8"
-    )
-    new.replace(path)
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._warned = path, False
+        self._lock: TextIO | None = None
+
+    def write(self, code: int, line: str, valid_for: float) -> None:
+        """Replace the record in one step; it is stale after `valid_for` seconds and SLACK.
+
+        Where it cannot be written, say so once.
+        """
+        kept = {"code": code, "line": line, "valid_until": time.time() + valid_for + SLACK}
+        new = self._path.with_name(f"{self._path.name}.new")
+        try:
+            if not self._lock:
+                lock = self._path.with_name(f"{self._path.name}.lock").open("w")
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._lock = lock
+            new.write_text(json.dumps(kept))
+            new.replace(self._path)
+        except BlockingIOError:
+            lock.close()
+        except OSError as error:
+            if not self._warned:
+                print(f"client: cannot write {self._path}: {error.strerror}", file=sys.stderr)
+            self._warned = True
 
 
-def check(path: Path) -> tuple[Code, str]:
-    """Return the last call's code and line; NO_RECORD and why, if there is none or it is old."""
+def last_call(path: Path) -> tuple[int, str]:
+    """Return the last call's code and line; 1 and why, if there is none or it is old."""
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        code, line, valid_until = Code(kept["code"]), str(kept["line"]), float(kept["valid_until"])
+        kept = json.loads(path.read_text())
+        code, line, late = kept["code"], kept["line"], time.time() - kept["valid_until"]
     except FileNotFoundError:
-        return Code.NO_RECORD, f"no call recorded yet in {plain(str(path))}"
+        return 1, f"no call recorded yet in {path}"
     except OSError as error:
-        return Code.NO_RECORD, f"cannot read {plain(str(path))}: {error.strerror}"
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return Code.NO_RECORD, f"not a record of a call: {plain(str(path))}"
-    late = time.time() - valid_until
-    if not late <= 0:
-        return Code.NO_RECORD, f"stale by {late:.0f} s, last call: {plain(line, 1000)}"
-    return code, plain(line, 1000)
+        return 1, f"cannot read {path}: {error.strerror}"
+    except (ValueError, TypeError, KeyError):
+        return 1, f"not a record of a call: {path}"
+    return (code, line) if late <= 0 else (1, f"stale by {late:.0f} s, last call: {line}")
