@@ -10,6 +10,6 @@ r"""Calls a web service by its DNS name and says in one line what happened.
   23  the output could not be written, such as a pipe that nobody reads any more
   28  connecting or reading timed out
 
-The exit codes are curl's. A run that ends by itself returns the code of its last failed call.
-SIGINT and SIGTERM end it at once, without the call under way; a service returns its last code.
+The exit codes are curl's, the last failed call's. SIGINT and SIGTERM end a run at once, without
+the call under way; a service (--count 0) then returns the code of its last call.
 """

@@ -4,7 +4,7 @@ import json
 import socket
 import time
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 import requests
@@ -16,14 +16,13 @@ from urllib3.util import Retry
 
 from client.report import Result, plain
 
-# Bytes of an answer that are read; what is longer counts as answered, by a service unknown.
-BODY_LIMIT = 1024 * 1024
+BODY_LIMIT = 1024 * 1024  # bytes that are read; a longer answer is one by a service unknown
 
 _LISTENS = "Check that it listens on 0.0.0.0, on its container's own port"
 _TLS = "Check that it speaks TLS, with a certificate for this name"
 _PATH, _LOG = "Check the path in the URL", "Check the service's log: docker logs"
 # The first of these in a failed call's chain of causes tells the step, the exit code, the cure.
-# In this order: the second is a kind of the third, and that one of the fourth.
+# The second is a kind of the third, that one of the fourth. The root has the system's words.
 CAUSES = (
     (ConnectionRefusedError, "connect", 7, _LISTENS),
     (NameResolutionError, "resolve", 6, None),  # the cure depends on the resolver
@@ -38,21 +37,19 @@ CAUSES = (
 class _Connection(HTTPConnection):
     """Tries the addresses of its name in their order, as its parent does, and notes them."""
 
-    def __init__(self, *args: Any, notes: "_Adapter", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._notes = notes
+    addresses: ClassVar[tuple[str, ...]] = ()  # of the class: a client makes one call at a time
+    address: ClassVar[str | None] = None
 
     def _new_conn(self) -> socket.socket:
-        notes, failed = self._notes, ConnectTimeoutError("no address")
-        notes.addresses, notes.address = (), None
+        _Connection.addresses, _Connection.address = (), None
         try:
             # As bytes: a str goes through IDNA first, which raises other errors for a bad name.
             found = socket.getaddrinfo(self._dns_host.encode(), self.port, type=socket.SOCK_STREAM)
-        except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from error
-        notes.addresses = tuple(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
-        for address in notes.addresses:
-            notes.address = address
+        except OSError as error:
+            raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]
+        _Connection.addresses = tuple(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+        for address in _Connection.addresses:
+            _Connection.address = address
             try:
                 return HTTPConnection(address, self.port, timeout=self.timeout)._new_conn()
             except ConnectTimeoutError as error:
@@ -60,18 +57,13 @@ class _Connection(HTTPConnection):
         raise failed
 
 
-class _TlsConnection(_Connection, HTTPSConnection):
-    pass
+class _TlsConnection(_Connection, HTTPSConnection): ...
 
 
 class _Adapter(HTTPAdapter):
-    addresses: tuple[str, ...] = ()  # what the name resolved to
-    address: str | None = None  # the one connected to, or tried last
-
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         pool.ConnectionCls = _TlsConnection if pool.scheme == "https" else _Connection
-        pool.conn_kw["notes"] = self
         return pool
 
 
@@ -84,10 +76,7 @@ class _Retry(Retry):
 
 
 class Caller(requests.Session):
-    """Calls one URL again and again; keeps a connection that works, else begins with the name.
-
-    `timeouts` are for connecting and for reading; all times are in seconds. Not for threads.
-    """
+    """Calls one URL again and again; keeps a connection that works. All times are in seconds."""
 
     def __init__(
         self, url: str, timeouts: tuple[float, float], retries: int, wait: float, longest: float
@@ -95,8 +84,7 @@ class Caller(requests.Session):
         super().__init__()
         # An HTTP_PROXY that Docker's client configuration injects would carry calls off the bridge.
         self.trust_env = False
-        self.headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        self.headers["User-Agent"] = "two-bridges-client"
+        self.headers = {"Accept": "application/json", "User-Agent": "two-bridges-client"}
         self._url, self._timeouts, self._retries = url, timeouts, retries
         retry = _Retry(
             retries,
@@ -106,9 +94,8 @@ class Caller(requests.Session):
             backoff_factor=wait / 2,
             backoff_max=longest,
         )
-        self._adapter = _Adapter(max_retries=retry)
-        self.mount("http://", self._adapter)
-        self.mount("https://", self._adapter)
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter(max_retries=retry))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """A redirect is an answer. To find its target, requests would read all of its body."""
@@ -116,7 +103,7 @@ class Caller(requests.Session):
     def call(self, n: int) -> Result:
         """Make call number `n`, with its retries. Never raises for a call that fails."""
         result = Result(n, self._url, urlsplit(self._url).hostname or "")
-        started, known = time.perf_counter(), self._adapter.addresses
+        started, known = time.perf_counter(), _Connection.addresses
         try:
             with self.get(self._url, timeout=self._timeouts, stream=True) as response:
                 raw: Any = response.raw
@@ -128,14 +115,19 @@ class Caller(requests.Session):
                     result.cure = _PATH if raw.status < 500 else _LOG
         except (requests.RequestException, Urllib3Error, TimeoutError) as error:
             result.attempts += 0 if result.status else self._retries
-            _diagnose(error, result)
+            chain: list[BaseException] = [error]
+            while cause := chain[-1].__cause__ or chain[-1].__context__:
+                chain.append(cause)
+            result.error = plain(getattr(chain[-1], "strerror", None) or str(chain[-1]))
+            row = next(row for row in CAUSES if any(isinstance(link, row[0]) for link in chain))
+            _, result.step, result.code, result.cure = row
+        result.addresses, result.address = _Connection.addresses, _Connection.address
         if result.code:
             self.close()  # the name may stand for another address now
-        kept = self._adapter.addresses is known
-        if kept and (result.step, result.code, result.status) == ("ask", 7, None):
+            _Connection.addresses = ()
+        if known and known is result.addresses and (result.code, result.status) == (7, None):
             # A server may close an idle connection just as we ask on it: that is no failure.
             return self.call(n)
-        result.addresses, result.address = self._adapter.addresses, self._adapter.address
         result.ms = round((time.perf_counter() - started) * 1000, 3)
         result.time = datetime.now(UTC)
         return result
@@ -153,13 +145,3 @@ class Caller(requests.Session):
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
         return plain(name, 64) or None if isinstance(name, str) else None
-
-
-def _diagnose(error: BaseException, result: Result) -> None:
-    chain = [error]
-    while cause := chain[-1].__cause__ or chain[-1].__context__:
-        chain.append(cause)
-    root = chain[-1]
-    result.error = plain(getattr(root, "strerror", None) or str(root) or type(root).__name__)
-    found = next(row for row in CAUSES if any(isinstance(link, row[0]) for link in chain))
-    _, result.step, result.code, result.cure = found

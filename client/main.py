@@ -1,14 +1,13 @@
 """The command: checks the settings, calls again and again, says what happened."""
 
 import itertools
-import math
 import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,23 +30,16 @@ def _url(text: str) -> str:
     raise click.BadParameter(f"{shown!a}: expected {expected}")
 
 
-class _Seconds(click.FloatRange):
-    name = "seconds"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        if math.isnan(seconds := super().convert(value, param, ctx)):
-            self.fail(f"{value!r} is not a number.", param, ctx)
-        return seconds
-
-
-WHOLE, SECONDS = click.IntRange(0), _Seconds(0, 86400)
-TIMEOUT = _Seconds(0, 86400, min_open=True)
+def _number(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+    if value != value:  # only nan is not itself, and it passes every range
+        raise click.BadParameter("nan: expected a number")
+    return value
 
 
 def _option(name: str, kind: Any, default: Any, note: str) -> Callable[[Any], Any]:
     variable = f"CLIENT_{name[2:].replace('-', '_').upper()}"
-    shown: dict[str, Any] = {"show_envvar": True, "show_default": True, "help": note}
-    return click.option(name, type=kind, default=default, envvar=variable, **shown)
+    shown: dict[str, Any] = {"show_envvar": True, "show_default": True, "callback": _number}
+    return click.option(name, type=kind, default=default, envvar=variable, help=note, **shown)
 
 
 def _say(line: str) -> None:
@@ -56,28 +48,18 @@ def _say(line: str) -> None:
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
             click.echo(f"client: cannot write the output: {error.strerror}", err=True)
-        # The interpreter flushes once more on exit; that must not fail a second time.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(23)
+        os._exit(23)  # sys.exit would flush once more, and fail a second time
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    # Elsewhere the signals are held back, so that no line is cut in half.
-    held = signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+WHOLE, SECONDS = click.IntRange(0), click.FloatRange(0, 86400)
+TIMEOUT = click.FloatRange(0, 86400, min_open=True)
 
 
 @click.command(help=WHAT, epilog=CODES, context_settings={"max_content_width": 100})
 @click.argument("url", type=_url, envvar="CLIENT_URL", default="http://webapp:8000/")
 @_option("--count", WHOLE, 1, "Calls; 0 is for ever, as a service, which waits after failures.")
 @_option("--interval", SECONDS, 1.0, "Wait between two calls.")
-@_option(
-    "--connect-timeout", TIMEOUT, 3.0, "For each address. A look-up: man resolv.conf, options."
-)
+@_option("--connect-timeout", TIMEOUT, 3.0, "Per address. Of a look-up: man resolv.conf.")
 @_option("--read-timeout", TIMEOUT, 5.0, "Longest silence, and for all of the answer's body.")
 @_option("--retries", WHOLE, 0, "Without an answer, or after a 5xx. The first does not wait.")
 @_option("--backoff-max", SECONDS, 8.0, "Longest wait after failures; it doubles up to it.")
@@ -88,9 +70,7 @@ def command(url: str, count: int, interval: float, state: str, check: bool, **re
     """Do what the settings say, and exit with a code that the package's docstring explains."""
     if check:
         if not state:
-            raise click.UsageError(
-                "--check: no file to read: expected --state FILE or CLIENT_STATE"
-            )
+            raise click.UsageError("--check: no file: expected --state FILE or CLIENT_STATE")
         code, line = last_call(Path(state))
         _say(line)
         sys.exit(code)
@@ -100,33 +80,30 @@ def command(url: str, count: int, interval: float, state: str, check: bool, **re
     from client.report import Summary, json_line, text_line
     from client.resolver import look
 
-    as_json, longest_wait = rest["format"] == "json", rest["backoff_max"]
-    backoff = first = max(interval, 0.1)
+    as_json = rest["format"] == "json"
     timeouts = rest["connect_timeout"], rest["read_timeout"]
+    retries, longest_wait = rest["retries"], rest["backoff_max"]
+    # Seconds until the next call is recorded at the latest, on a busy machine.
+    longest_call = (retries + 1) * (2 * timeouts[0] + 3 * timeouts[1] + longest_wait) + 5
+    pause, backoff = 0.0, (first := max(interval, 0.1))
     summary, record = Summary(), Record(Path(state)) if state and not count else None
-    # The look-up and the connect each take one timeout, head and body up to three (call.py).
-    attempt = 2 * timeouts[0] + 3 * timeouts[1]
-    longest_call = attempt + rest["retries"] * (attempt + longest_wait)
-    with (
-        suppress(KeyboardInterrupt),
-        Caller(url, timeouts, rest["retries"], first, longest_wait) as caller,
-    ):
+    with suppress(KeyboardInterrupt), Caller(url, timeouts, retries, first, longest_wait) as caller:
         for n in itertools.count(1):
-            with _interruptible():
-                result = caller.call(n)
+            # Signals come through only here, so that no line of output is cut in half.
+            held = signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            time.sleep(pause)
+            result = caller.call(n)
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
             summary.add(result)
-            where = look()
-            text = text_line(result, where)
+            text = text_line(result, where := look())
             _say(json_line(result, where) if as_json else text)
             if n == count:
                 break
-            waits = result.code and not count
-            pause = max(interval, min(backoff, longest_wait)) if waits else interval
-            backoff = min(2 * backoff, 86400) if result.code else first
+            failed = result.code and not count
+            pause = max(interval, min(backoff, longest_wait)) if failed else interval
+            backoff = min(2 * backoff, 86400) if failed else first
             if record:
                 record.write(result.code, text, pause + longest_call)
-            with _interruptible():
-                time.sleep(pause)
     code = summary.last_failed if count else summary.last
     if as_json or count != 1:
         _say(summary.json(code) if as_json else summary.text())

@@ -3,31 +3,27 @@
 import json
 import math
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from client.resolver import Resolver
 
+KINDS = {6: "resolve", 7: "connect", 22: "status", 28: "timeout"}
 # What a service that runs for ever remembers: the latest latencies, and the first addresses.
 LATENCIES, ADDRESSES = 10_000, 100
 
-KINDS = {6: "resolve", 7: "connect", 22: "status", 28: "timeout"}
-
 
 def plain(text: str, limit: int = 200) -> str:
-    """Return text of unknown origin as printable ASCII on one line, of at most `limit` characters.
-
-    What a service sends must not move a terminal's cursor or forge a second line.
-    """
+    """Return foreign text as ASCII on one line: it must not move a cursor or forge a line."""
     return "".join(c if " " <= c <= "~" else "?" for c in text[:limit])
 
 
 @dataclass
 class Result:
-    """How a call ended: the step it came to, and the exit code that it stands for.
+    """How a call ended: at which step, and with which of the exit codes.
 
-    `addresses` are all that the name resolved to, `address` is the one connected to or tried last.
-    `ms` is the time in milliseconds from the look-up to the last byte, with all attempts.
+    The name resolved to `addresses`; `address` is the one connected to, or tried last.
+    `ms` are milliseconds from the look-up to the last byte, all attempts together.
     """
 
     n: int
@@ -43,7 +39,7 @@ class Result:
     answered_by: str | None = None
     error: str | None = None
     cure: str | None = None
-    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+    time: datetime = datetime.min
 
 
 def text_line(result: Result, where: Resolver) -> str:
@@ -61,10 +57,10 @@ def text_line(result: Result, where: Resolver) -> str:
 
 def json_line(result: Result, where: Resolver) -> str:
     """Return the same as one JSON object; `time` is UTC, `ms` are milliseconds."""
-    said = {"event": "call", "ok": not result.code} | vars(result)
-    said |= {"time": result.time.isoformat(timespec="milliseconds")}
-    said |= {"resolver": where.servers, "bridge": where.bridge}
-    return json.dumps(said | {"cure": (result.cure or where.cure) if result.code else None})
+    said = {"event": "call"} | vars(result) | {"resolver": where.servers, "bridge": where.bridge}
+    said["time"] = result.time.astimezone(UTC).isoformat(timespec="milliseconds")
+    said["cure"] = result.cure or (where.cure if result.code else None)
+    return json.dumps(said | {"ok": not result.code})
 
 
 class Summary:
@@ -72,10 +68,8 @@ class Summary:
 
     def __init__(self) -> None:
         self.calls = self.last = self.last_failed = 0
-        self._failed = Counter[str]()
-        self._latencies = deque[float](maxlen=LATENCIES)
-        self._seen: dict[str, None] = {}
-        self._used: dict[str, None] = {}
+        self._failed, self._latencies = Counter[str](), deque[float](maxlen=LATENCIES)
+        self._seen, self._used = dict[str, None](), dict[str, None]()
 
     def add(self, result: Result) -> None:
         """Count one call."""
@@ -86,16 +80,15 @@ class Summary:
         if result.code:
             self.last_failed = result.code
             self._failed[KINDS[result.code]] += 1
-            return
-        self._latencies.append(result.ms)
-        if len(self._used) < ADDRESSES:
-            self._used[result.address or ""] = None
+        else:
+            self._latencies.append(result.ms)
+            if result.address and result.address in self._seen:
+                self._used[result.address] = None
 
     def latency(self) -> dict[str, float]:
         """Return p50, p95 and max in milliseconds: nearest rank, of the latest answered calls."""
         values, shares = sorted(self._latencies), {"p50": 0.5, "p95": 0.95, "max": 1.0}
-        ranks = {name: math.ceil(share * len(values)) - 1 for name, share in shares.items()}
-        return {name: values[rank] for name, rank in ranks.items() if values}
+        return {k: values[math.ceil(s * len(values)) - 1] for k, s in shares.items() if values}
 
     def text(self) -> str:
         """Return the summary for people, of two or three lines."""
@@ -104,17 +97,15 @@ class Summary:
         if failed:
             line += f" ({', '.join(f'{n} {kind}' for kind, n in self._failed.items())})"
         if self._latencies:
-            line += "\n" + ", ".join(f"{name} {ms:.1f} ms" for name, ms in self.latency().items())
+            line += "\n" + ", ".join(f"{k} {ms:.1f} ms" for k, ms in self.latency().items())
         seen, used = (", ".join(d) or "none" for d in (self._seen, self._used))
         return f"{line}\nresolved to: {seen}; answered from: {used}"
 
     def json(self, code: int) -> str:
         """Return the summary as one JSON object, with the run's exit code."""
-        said = {"event": "summary", "calls": self.calls, "code": code}
-        said |= {
-            "answered": self.calls - self._failed.total(),
-            "failed": {kind: self._failed[kind] for kind in KINDS.values()},
-            "latency_ms": self.latency() or dict.fromkeys(("p50", "p95", "max")),
-            "addresses": {"seen": list(self._seen), "used": list(self._used)},
-        }
+        said: dict[str, object] = {"event": "summary", "calls": self.calls, "code": code}
+        said["answered"] = self.calls - self._failed.total()
+        said["failed"] = {kind: self._failed[kind] for kind in KINDS.values()}
+        said["latency_ms"] = self.latency() or dict.fromkeys(("p50", "p95", "max"))
+        said["addresses"] = {"seen": list(self._seen), "used": list(self._used)}
         return json.dumps(said)

@@ -7,40 +7,27 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-# Seconds for a busy machine to be late by before a record counts as stale.
-SLACK = 5.0
-
 
 class Record:
-    """Written by the first service only, which holds a lock beside it until it ends.
-
-    `docker exec` may run a second client, which inherits the service's variables.
-    """
+    """Of the first service alone, which holds a lock: `docker exec` may run another beside it."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._warned = path, False
         self._lock: TextIO | None = None
 
     def write(self, code: int, line: str, valid_for: float) -> None:
-        """Replace the record in one step; it is stale after `valid_for` seconds and SLACK.
-
-        Where it cannot be written, say so once.
-        """
-        kept = {"code": code, "line": line, "valid_until": time.time() + valid_for + SLACK}
-        new = self._path.with_name(f"{self._path.name}.new")
+        """Replace the record in one step, so that none is read by half; valid for some seconds."""
+        kept = {"code": code, "line": line, "valid_until": time.time() + valid_for}
         try:
-            if not self._lock:
-                lock = self._path.with_name(f"{self._path.name}.lock").open("w")
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._lock = lock
+            self._lock = self._lock or self._path.with_name(f"{self._path.name}.lock").open("w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            new = self._path.with_name(f"{self._path.name}.new")
             new.write_text(json.dumps(kept))
             new.replace(self._path)
-        except BlockingIOError:
-            lock.close()
         except OSError as error:
-            if not self._warned:
+            if not (self._warned or isinstance(error, BlockingIOError)):
+                self._warned = True
                 print(f"client: cannot write {self._path}: {error.strerror}", file=sys.stderr)
-            self._warned = True
 
 
 def last_call(path: Path) -> tuple[int, str]:
