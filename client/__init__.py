@@ -1,6 +1,5 @@
-r"""Calls a web service by its DNS name and says in one line what happened.
+"""Calls a web service by its DNS name and says in one line what happened.
 
-\b
   0   every call was answered with a status below 400; a redirect is an answer, not followed
   1   --check only: no call recorded yet, or the record is stale
   2   wrong arguments or environment

@@ -52,9 +52,10 @@ class _Connection(HTTPConnection):
             _Connection.address = address
             try:
                 return HTTPConnection(address, self.port, timeout=self.timeout)._new_conn()
-            except ConnectTimeoutError as error:
-                failed = error
-        raise failed
+            except ConnectTimeoutError:
+                if address == _Connection.addresses[-1]:
+                    raise
+        raise NewConnectionError(self, "the name has no address")
 
 
 class _TlsConnection(_Connection, HTTPSConnection): ...
@@ -118,6 +119,7 @@ class Caller(requests.Session):
             chain: list[BaseException] = [error]
             while cause := chain[-1].__cause__ or chain[-1].__context__:
                 chain.append(cause)
+            chain += [arg for arg in chain[-1].args if isinstance(arg, Exception)]
             result.error = plain(getattr(chain[-1], "strerror", None) or str(chain[-1]))
             row = next(row for row in CAUSES if any(isinstance(link, row[0]) for link in chain))
             _, result.step, result.code, result.cure = row

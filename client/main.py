@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,8 +25,7 @@ def _url(text: str) -> str:
         if re.fullmatch(pattern, text, re.ASCII | re.IGNORECASE) and urlsplit(text).port != 0:
             return text
     shown = re.sub("//.*@", "//***@", text)  # it would show in every line of output
-    expected = "http:// or https://, HOST or HOST:PORT (1 to 65535), a path, and no password"
-    raise click.BadParameter(f"{shown!a}: expected {expected}")
+    raise click.BadParameter(f"{shown!a}: expected http[s]://HOST[:PORT][/PATH], no password")
 
 
 def _number(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
@@ -55,7 +53,7 @@ WHOLE, SECONDS = click.IntRange(0), click.FloatRange(0, 86400)
 TIMEOUT = click.FloatRange(0, 86400, min_open=True)
 
 
-@click.command(help=WHAT, epilog=CODES, context_settings={"max_content_width": 100})
+@click.command(help=WHAT, epilog="\b\n" + CODES, context_settings={"max_content_width": 100})
 @click.argument("url", type=_url, envvar="CLIENT_URL", default="http://webapp:8000/")
 @_option("--count", WHOLE, 1, "Calls; 0 is for ever, as a service, which waits after failures.")
 @_option("--interval", SECONDS, 1.0, "Wait between two calls.")
@@ -71,7 +69,7 @@ def command(url: str, count: int, interval: float, state: str, check: bool, **re
     if check:
         if not state:
             raise click.UsageError("--check: no file: expected --state FILE or CLIENT_STATE")
-        code, line = last_call(Path(state))
+        code, line = last_call(state)
         _say(line)
         sys.exit(code)
 
@@ -86,7 +84,7 @@ def command(url: str, count: int, interval: float, state: str, check: bool, **re
     # Seconds until the next call is recorded at the latest, on a busy machine.
     longest_call = (retries + 1) * (2 * timeouts[0] + 3 * timeouts[1] + longest_wait) + 5
     pause, backoff = 0.0, (first := max(interval, 0.1))
-    summary, record = Summary(), Record(Path(state)) if state and not count else None
+    summary, record = Summary(), Record(state) if state and not count else None
     with suppress(KeyboardInterrupt), Caller(url, timeouts, retries, first, longest_wait) as caller:
         for n in itertools.count(1):
             # Signals come through only here, so that no line of output is cut in half.

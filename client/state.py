@@ -2,26 +2,26 @@
 
 import fcntl
 import json
+import os
 import sys
 import time
 from pathlib import Path
-from typing import TextIO
 
 
 class Record:
     """Of the first service alone, which holds a lock: `docker exec` may run another beside it."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._warned = path, False
-        self._lock: TextIO | None = None
+    def __init__(self, path: str) -> None:
+        self._path, self._warned, self._lock = Path(path), False, -1
 
     def write(self, code: int, line: str, valid_for: float) -> None:
         """Replace the record in one step, so that none is read by half; valid for some seconds."""
         kept = {"code": code, "line": line, "valid_until": time.time() + valid_for}
         try:
-            self._lock = self._lock or self._path.with_name(f"{self._path.name}.lock").open("w")
+            if self._lock < 0:
+                self._lock = os.open(f"{self._path}.lock", os.O_CREAT | os.O_WRONLY, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            new = self._path.with_name(f"{self._path.name}.new")
+            new = Path(f"{self._path}.new")
             new.write_text(json.dumps(kept))
             new.replace(self._path)
         except OSError as error:
@@ -30,10 +30,10 @@ class Record:
                 print(f"client: cannot write {self._path}: {error.strerror}", file=sys.stderr)
 
 
-def last_call(path: Path) -> tuple[int, str]:
+def last_call(path: str) -> tuple[int, str]:
     """Return the last call's code and line; 1 and why, if there is none or it is old."""
     try:
-        kept = json.loads(path.read_text())
+        kept = json.loads(Path(path).read_text())
         code, line, late = kept["code"], kept["line"], time.time() - kept["valid_until"]
     except FileNotFoundError:
         return 1, f"no call recorded yet in {path}"
