@@ -9,6 +9,6 @@
   23  the output could not be written, such as a pipe that nobody reads any more
   28  connecting or reading timed out
 
-The exit codes are curl's, the last failed call's. SIGINT and SIGTERM end a run at once, without
-the call under way; a service (--count 0) then returns the code of its last call.
+The exit codes are curl's. A run returns that of its last failed call, a service (--count 0) that
+of its last call. SIGINT and SIGTERM end it at once, without the call under way.
 """

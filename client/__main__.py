@@ -6,7 +6,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _interrupt(*_: object) -> None:
-    for number in SIGNALS:  # once: a second signal must not disturb the summary
+    # Once: a second signal must disturb neither the summary nor the exit code.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    for number in SIGNALS:
         signal.signal(number, lambda *_: None)
     raise KeyboardInterrupt
 

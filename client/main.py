@@ -86,7 +86,7 @@ def command(url: str, count: int, interval: float, state: str, check: bool, **re
     pause, backoff = 0.0, (first := max(interval, 0.1))
     summary, record = Summary(), Record(state) if state and not count else None
     with suppress(KeyboardInterrupt), Caller(url, timeouts, retries, first, longest_wait) as caller:
-        for n in itertools.count(1):
+        for n in range(1, count + 1) if count else itertools.count(1):
             # Signals come through only here, so that no line of output is cut in half.
             held = signal.pthread_sigmask(signal.SIG_SETMASK, ())
             time.sleep(pause)
@@ -95,8 +95,6 @@ def command(url: str, count: int, interval: float, state: str, check: bool, **re
             summary.add(result)
             text = text_line(result, where := look())
             _say(json_line(result, where) if as_json else text)
-            if n == count:
-                break
             failed = result.code and not count
             pause = max(interval, min(backoff, longest_wait)) if failed else interval
             backoff = min(2 * backoff, 86400) if failed else first
