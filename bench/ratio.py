@@ -40,7 +40,14 @@ def main(rounds: int = 5, seconds: int = 5) -> None:
     """Print a line a round, and the median."""
     running, ratios = [], []
     for port, app in SERVERS.values():
-        argv = [*GUNICORN, "--bind", f"127.0.0.1:{port}", "--log-level", "error", *filter(None, [app])]
+        argv = [
+            *GUNICORN,
+            "--bind",
+            f"127.0.0.1:{port}",
+            "--log-level",
+            "error",
+            *filter(None, [app]),
+        ]
         running.append(subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL))
     time.sleep(2)
     try:

@@ -31,8 +31,7 @@ def on_exit(_server: Any) -> None:
     shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
-# A new worker has its master's handlers, which would lose a SIGTERM: it is held back until it ends
-# the worker, which gets a handler of its own later.
+# A new worker has its master's handlers, which would lose a SIGTERM: let it end the worker.
 os.register_at_fork(
     before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}),
     after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM}),

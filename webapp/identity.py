@@ -26,7 +26,6 @@ bp = Blueprint("identity", __name__)
 @bp.get("/")
 def index() -> Response:
     """Tell who this container is, on which bridge, and who is calling."""
-    # A second turns at the same moment in every worker.
     data, json = describe(int(time.monotonic()), str(request.remote_addr))
     return answer("index.html", data, json=json)
 

@@ -28,9 +28,12 @@ def resolve() -> Response:
     start, name, status = time.perf_counter(), request.args.get("name", ""), 200
     found: dict[str, Any] = {"name": name, "source": None, "server": None, "addresses": []}
     found |= {"canonical_name": None, "ttl_seconds": None, "milliseconds": None, "error": None}
+    lines = HOSTS.read_text("utf-8", "replace").lower().splitlines()
+    entries = [line.partition("#")[0].split() for line in lines]
+    found["addresses"] = [entry[0] for entry in entries if name.lower() in entry[1:]]
     try:
-        if addresses := in_hosts(name):
-            found |= {"source": "/etc/hosts", "addresses": addresses}
+        if found["addresses"]:
+            found["source"] = "/etc/hosts"
         else:
             asked = dns.name.from_text(name or "..", None)  # "" would be the root's name
             found["source"] = "dns"
@@ -42,23 +45,15 @@ def resolve() -> Response:
     return answer("resolve.html", found, status)
 
 
-def in_hosts(name: str) -> list[str]:
-    """Return the addresses that /etc/hosts gives to `name`."""
-    lines = HOSTS.read_text("utf-8", "replace").lower().splitlines()
-    entries = [line.partition("#")[0].split() for line in lines]
-    return [entry[0] for entry in entries if name.lower() in entry[1:]]
-
-
 def system_resolver() -> Resolver:
     """Return a resolver as /etc/resolv.conf has it now, as far as its lines can be read."""
     resolver = Resolver(configure=False)
-    servers: list[str] = []
+    servers: list[Any] = []
     text = RESOLV_CONF.read_text("utf-8", "replace") if RESOLV_CONF.exists() else ""
     for line in text.splitlines():
-        resolver.nameservers = []
         with suppress(DNSException, ValueError):  # alone, a line that names no server is an error
             resolver.read_resolv_conf(io.StringIO(line))
-        servers += map(str, resolver.nameservers)
+            servers += resolver.nameservers
     resolver.nameservers = servers
     return resolver
 

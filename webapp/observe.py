@@ -21,8 +21,9 @@ class Observer(Logger):  # type: ignore[misc]
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
         """Count and time the request, then write its line on stdout."""
-        route = environ.get("webapp.route")
-        REQUESTS.labels(req.method if route else "any", route, resp.status[:3]).inc()
+        route = environ.get("webapp.route", "unmatched")
+        method = "any" if route == "unmatched" else req.method
+        REQUESTS.labels(method, route, resp.status[:3]).inc()
         SECONDS.labels(route).observe(request_time.total_seconds())
         if route in ("/healthz", "/metrics"):
             return  # asked every few seconds: their lines would bury the others
@@ -37,8 +38,7 @@ class Observer(Logger):  # type: ignore[misc]
             "bytes": resp.sent,
             "user_agent": environ.get("HTTP_USER_AGENT", ""),
         }
-        # One write a line; dumps escapes whatever a caller put in it.
-        print(json.dumps(line) + "\n", end="", flush=True)
+        print(json.dumps(line) + "\n", end="", flush=True)  # in one write; dumps escapes it all
 
 
 @bp.before_app_request
