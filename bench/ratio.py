@@ -1,66 +1,66 @@
-"""Requests a second of `/` as a ratio to plain Flask: same gunicorn settings, in turns, with wrk.
+"""Requests a second of `/`, as a ratio to plain Flask: same image, same gunicorn settings.
 
-Usage: python bench/ratio.py [ROUNDS [SECONDS]]; needs the run-time requirements, and wrk (Debian).
-A round loads each server once, so that what else the machine does meets both. With what else runs
-in the background both are slower, and the ratio of a round says little: look at the median.
+Usage: python3 bench/ratio.py [IMAGE [ROUNDS]]; needs wrk (a Debian package) and an engine on this
+Linux. Each round loads both for a second: what else the machine does meets both, and the median
+of the rounds' ratios counts.
 """
 
 import re
 import statistics
 import subprocess
 import sys
-import time
-import urllib.request
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-GUNICORN = (sys.executable, "-m", "gunicorn", "--config", "python:webapp.gunicorn_conf")
-SERVERS = {"webapp": (18391, ""), "flask": (18392, "bench.ratio:plain()")}
+PLAIN = """\
+import sys, flask, gunicorn.app.wsgiapp
+app = flask.Flask("plain")
+app.add_url_rule("/", view_func=lambda: "Hello, World!")
+sys.modules["plain"] = sys.modules["__main__"]
+sys.argv[1:] = ["--config", "python:webapp.gunicorn_conf", "plain:app"]
+gunicorn.app.wsgiapp.run()
+"""
+WAIT = """\
+import http.client, sys, time
+while True:
+    try:
+        connection = http.client.HTTPConnection(sys.argv[1], 8000)
+        connection.request("GET", "/")
+        break
+    except OSError:
+        time.sleep(0.1)
+"""
+SERVERS = {"webapp": ("-m", "webapp"), "flask": ("-c", PLAIN)}
 
 
-def plain():  # type: ignore[no-untyped-def]
-    """Return the Flask of the first page of its manual."""
-    from flask import Flask
-
-    app = Flask(__name__)
-    app.add_url_rule("/", view_func=lambda: "Hello, World!")
-    return app
+def docker(*argv: str) -> str:
+    """Return what `docker ARGV` prints."""
+    return subprocess.run(("docker", *argv), check=True, capture_output=True, text=True).stdout
 
 
-def rate(port: int, seconds: int) -> float:
-    """Return the requests a second that the server on `port` answers."""
-    argv = ["wrk", "-t", "2", "-c", "16", "-d", f"{seconds}s", f"http://127.0.0.1:{port}/"]
+def rate(address: str, seconds: int = 1) -> float:
+    """Return the requests a second that the server at `address` answers."""
+    argv = ("wrk", "-t", "1", "-c", "16", "-d", str(seconds), f"http://{address}:8000/")
     out = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in out or not (found := re.search(r"Requests/sec:\s+([\d.]+)", out)):
         raise SystemExit(out)
     return float(found[1])
 
 
-def main(rounds: int = 5, seconds: int = 5) -> None:
-    """Print a line a round, and the median."""
-    running, ratios = [], []
-    for port, app in SERVERS.values():
-        argv = [
-            *GUNICORN,
-            "--bind",
-            f"127.0.0.1:{port}",
-            "--log-level",
-            "error",
-            *filter(None, [app]),
-        ]
-        running.append(subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL))
-    time.sleep(2)
+def main(image: str = "two-bridges-webapp", rounds: str = "15") -> None:
+    """Print both medians, and that of the ratios."""
+    run = ("run", "--detach", "--rm", "--read-only", "--tmpfs", "/tmp", "--entrypoint", "python")  # noqa: S108
+    ids = {name: docker(*run, image, *argv).strip() for name, argv in SERVERS.items()}
     try:
-        for _ in range(rounds):
-            rates = {name: rate(port, seconds) for name, (port, _) in SERVERS.items()}
-            ratios.append(rates["webapp"] / rates["flask"])
-            print(*(f"{name} {value:.0f}/s" for name, value in rates.items()), f"{ratios[-1]:.2f}")
-        print(f"median {statistics.median(ratios):.2f}")
+        look = ("inspect", "--format", "{{.NetworkSettings.IPAddress}}")
+        addresses = {name: docker(*look, container).strip() for name, container in ids.items()}
+        for address in addresses.values():
+            docker("run", "--rm", "--entrypoint", "python", image, "-c", WAIT, address)
+        rates = [{name: rate(at) for name, at in addresses.items()} for _ in range(int(rounds))]
     finally:
-        for server in running:
-            server.terminate()
-            server.wait()
+        docker("rm", "--force", *ids.values())
+    for name in SERVERS:
+        print(f"{name} {statistics.median(one[name] for one in rates):.0f} requests/s")
+    print(f"ratio {statistics.median(one['webapp'] / one['flask'] for one in rates):.2f}")
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*sys.argv[1:])

@@ -100,7 +100,7 @@ def test_an_unhandled_exception_is_in_the_log_not_in_the_answer(
     app: Flask, caplog: pytest.LogCaptureFixture, accept: str
 ) -> None:
     @app.get("/broken")
-    def broken() -> None:
+    def broken() -> str:
         raise RuntimeError("the cause")
 
     response = app.test_client().get("/broken", headers={"Accept": accept})

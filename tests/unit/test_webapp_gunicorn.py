@@ -197,17 +197,18 @@ def test_metrics_are_summed_over_the_workers_and_gone_with_them(tmp_path: Path) 
             sent += 12
             return len({path.name for path in directory.glob("counter_*.db")}) >= 2
 
+        directories: set[Path] = set()
+
+        def found() -> set[Path]:
+            for pid in before:
+                maps = Path(f"/proc/{pid}/maps").read_text()
+                directories.update(map(Path, re.findall(r"/\S*/webapp-metrics-\w+(?=/)", maps)))
+            return directories
+
         server.get("/healthz")
-        [directory] = {
-            Path(found)
-            for pid in before
-            for found in re.findall(
-                r"(/\S*/webapp-metrics-\w+)/", Path(f"/proc/{pid}/maps").read_text()
-            )
-        }
+        until(found)  # a request is counted after its answer
+        [directory] = directories
         until(both_answered)
-        # The worker that asked last counts its request after the answer.
-        until(lambda: {counted(server, "/delay/<int:seconds>") for _ in range(8)} == {0})
         until(lambda: {counted(server, "/delay/<float:seconds>") for _ in range(8)} == {sent})
         for worker in before:
             os.kill(worker, signal.SIGKILL)

@@ -1,4 +1,5 @@
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,7 @@ def test_it_is_read_once_a_second(
     client: FlaskClient, container: FakeResolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.2
-    monkeypatch.setattr(identity.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     assert call(client).json["addresses"] == ["172.18.0.2"]
     monkeypatch.setattr(identity, "interfaces", lambda: [LO, ETH0, DOCKER0])
     now = 1000.9

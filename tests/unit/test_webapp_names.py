@@ -53,7 +53,7 @@ def answer(wire: bytes) -> bytes | None:
     if (name, kind) in RECORDS:
         for record in RECORDS[name, kind]:
             owner, ttl, rdclass, rdtype, value = record.split()
-            response.answer.append(dns.rrset.from_text(owner, ttl, rdclass, rdtype, value))
+            response.answer.append(dns.rrset.from_text(owner, int(ttl), rdclass, rdtype, value))
     elif name in SILENT:
         return None
     else:
