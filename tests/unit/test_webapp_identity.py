@@ -200,7 +200,9 @@ def test_it_is_read_once_a_second(
     monkeypatch.setattr(identity, "interfaces", lambda: [LO, ETH0, DOCKER0])
     now = 1000.9
     assert call(client).json["addresses"] == ["172.18.0.2"]
-    assert call(client, "172.18.0.9").json["caller"]["address"] == "172.18.0.9"
+    stranger = call(client, "172.18.0.9").json
+    assert stranger["caller"]["address"] == "172.18.0.9"
+    assert stranger["addresses"] == ["172.18.0.2"]
     assert container.asked == ["172.18.0.3", "172.18.0.9"]
     now = 1001.0
     assert call(client).json["addresses"] == ["172.18.0.2", "172.17.0.1"]
