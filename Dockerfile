@@ -37,7 +37,7 @@ COPY webapp webapp
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 \
     CMD ["python", "-m", "webapp.check"]
-CMD ["gunicorn", "--config", "python:webapp.gunicorn_conf"]
+CMD ["python", "-m", "webapp"]
 
 FROM runtime AS client
 LABEL org.opencontainers.image.title="two-bridges client" \
