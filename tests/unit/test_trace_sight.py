@@ -148,6 +148,19 @@ def test_an_icmp_error_is_an_answer_that_quotes_the_request() -> None:
     assert changes_of(trace) == [[], []]
 
 
+def test_an_icmp_error_is_the_answer_to_a_question_that_it_quotes() -> None:
+    asked = question(0, A, OUT)
+    error = ICMP(type=3, code=3) / asked[IP].copy()
+    message = bytes(asked[UDP].payload)
+    plan = replace(PING, kind="dns", port=53, name="b")
+    captures = [[asked, frame(9, NIC, A, error)], [], [], []]
+    trace = traced(captures, plan, message[:2] + message[12:])
+    assert [one.what for one in trace.sightings] == [
+        "question A b",
+        "ICMP dest-unreach port-unreachable",
+    ]
+
+
 TCP_PLAN = replace(PING, probe="tcp:80", kind="tcp", port=80)
 PUBLISHED = replace(TCP_PLAN, address=NIC, port=8080, inner=[B], inner_port=80)
 
@@ -232,7 +245,8 @@ def test_a_question_is_known_by_its_id_and_its_name() -> None:
     plan = replace(PING, address="127.0.0.11", kind="dns", port=53, name="b")
     lo = ("127.0.0.1", "127.0.0.11")
     captures = [
-        [question(0, *lo, dport=41000), question(9, *lo[::-1], answer=B)],
+        [frame(0, *lo, UDP(sport=1, dport=2) / b"no DNS"), question(0, *lo, dport=41000),
+         question(9, *lo[::-1], answer=B)],
         [question(1, A, OUT, number=8), question(1, A, OUT, name="c"), question(2, A, OUT),
          question(6, OUT, A, answer="")],
         [], [],

@@ -48,6 +48,7 @@ KNOWN = [
     container("a", {"n": A, "host": ""}, published={8080: 80}),
     container("b", {"m": "10.7.1.3", "n": B}, pid=8),
     container("lone", {"none": ""}),
+    container("paused", {"n": "10.6.1.9"}, published={8081: 80}, state={"Status": "paused"}),
     container("ended", {"n": ""}, state={"Status": "exited"}, pid=0),
 ]
 
