@@ -91,27 +91,18 @@ class Session:
         bash, self.bash = self.bash, None
         if bash is None:
             return
-        # Gently first: docker then tells the engine that nobody waits any more.
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(bash.pid, number)
-            deadline = time.monotonic() + _GRACE
-            while number != signal.SIGKILL and time.monotonic() < deadline and _alive(bash):
+        deadline = time.monotonic() + _GRACE
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # once all have ended
+            # Gently first: docker then tells the engine that nobody waits any more.
+            os.killpg(bash.pid, signal.SIGTERM)
+            while time.monotonic() < deadline:
+                bash.poll()  # reaps it, else its group would never be gone
+                os.killpg(bash.pid, 0)
                 time.sleep(0.02)
-        bash.wait()
-        for pipe in (bash.stdin, bash.stdout):
-            with contextlib.suppress(OSError):
-                pipe.close()  # type: ignore[union-attr]  # both are pipes
-
-
-def _alive(bash: subprocess.Popen[bytes]) -> bool:
-    bash.poll()  # reaps it, else its group would never be gone
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(bash.pid, 0)
-        return True
-    return False
+            os.killpg(bash.pid, signal.SIGKILL)
+        with contextlib.suppress(OSError), bash:
+            pass  # closes the pipes
 
 
 def _lines(text: bytes) -> list[str]:
-    lines = text.decode(errors="replace").split("\n")
-    return lines[:-1] if lines[-1] == "" else lines
+    return text.decode(errors="replace").removesuffix("\n").split("\n") if text else []
