@@ -30,6 +30,7 @@ from tests.support.mutants import tried
 
 LABS = ROOT / "labs"
 COMPARED = 0.9  # the least share of commands whose output is compared
+PLAYS = "tests/pages/test_broken_off.py"  # plays pages too
 NO_ENGINE = ("tests/unit/", "tests/deploy/")  # the tests that need none
 
 
@@ -229,13 +230,25 @@ class Pages:
         """Tell a worker of xdist whether somebody named a path: it is given one in any case."""
         node.workerinput["asked"] = asked(node.config)
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Let one worker run all that plays pages of one group."""
+        if config.getoption("dist") != "loadgroup":
+            return None
+        from xdist.scheduler import LoadScopeScheduling
+
+        class ByGroup(LoadScopeScheduling):
+            def _split_scope(self, nodeid: str) -> str:
+                path = nodeid.split("::")[0]
+                if path.startswith("labs/"):
+                    return group(load(ROOT / path))
+                return "engine" if path == PLAYS else nodeid
+
+        return ByGroup(config, log)
+
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        for item in items:
-            if item.path.is_relative_to(LABS):
-                item.add_marker(pytest.mark.xdist_group(group(load(item.path))))
         if not asked(config):
             away = [item for item in items if not item.nodeid.startswith(NO_ENGINE)]
             self.left_out = len(away)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.pages.parse import load
+from labkit.pages.parse import load
 from tests.labs.test_links import anchors
 
 LABS = Path(__file__).parents[2] / "labs"

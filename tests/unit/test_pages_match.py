@@ -1,6 +1,6 @@
 import pytest
 
-from scripts.pages.match import Bindings, difference, match, rewrite
+from labkit.pages.match import Bindings, difference, match, rewrite
 
 LONG, OTHER = "a1b2c3d4e5f6" + "0" * 52, "f6e5d4c3b2a1" + "9" * 52
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.pages.parse import Fence, Page, PageError, Prose, find, load
+from labkit.pages.parse import Fence, Page, PageError, Prose, find, load
 
 PAGE = r"""# 07 A page
 

@@ -1,9 +1,9 @@
 from pathlib import Path
 
-from scripts.pages.match import Bindings
-from scripts.pages.parse import Page, load
-from scripts.pages.play import Step, record, replay
-from scripts.pages.session import Outcome
+from labkit.pages.match import Bindings
+from labkit.pages.parse import Page, load
+from labkit.pages.play import Step, record, replay
+from labkit.pages.session import Outcome
 
 ID, REAL = "a1b2c3d4e5f6", "0f1e2d3c4b5a"
 

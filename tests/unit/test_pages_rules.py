@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from scripts.pages.match import Bindings, match_line
-from scripts.pages.rules import RULES
+from labkit.pages.match import Bindings, match_line
+from labkit.pages.rules import RULES
 
 LONG = "4f" * 32
 
