@@ -8,8 +8,9 @@ import subprocess
 import time
 
 import pytest
-from conftest import ROOT, docker, run
 from test_readme import HELD, steady
+
+from conftest import ROOT, docker, run
 
 
 def left_behind():

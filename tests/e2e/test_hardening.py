@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from conftest import docker
 
 services = pytest.mark.parametrize("service", ["webapp", "client"])

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import ROOT, docker, fresh_name, run
-
 from scripts.pages.parse import load
+
+from conftest import ROOT, docker, fresh_name, run
 
 PAGE = load(ROOT / "labs" / "07-many-networks.md")
 PROJECT = "lab07"  # on the page

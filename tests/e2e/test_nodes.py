@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from scripts.pages.needs import missing
 
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,10 @@ from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
-from conftest import ROOT, docker, run
 from scapy.layers.inet import IP
 from scapy.utils import rdpcap
+
+from conftest import ROOT, docker, run
 
 OUTSIDE = "198.51.100.2"  # from the range for documentation
 HOST = "198.51.100.1"

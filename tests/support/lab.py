@@ -9,7 +9,8 @@ from uuid import uuid4
 from tests.support.machine import ROOT
 
 CODE = (
-    "import sys; from pathlib import Path; from labkit import __main__; from labkit.pages import words;"
+    "import sys; from pathlib import Path; from labkit import __main__; "
+    "from labkit.pages import words; "
     "words.ROOT = Path(sys.argv[1]); sys.exit(__main__.main(sys.argv[2:]))"
 )
 NO_ENGINE = "#!/bin/sh\n"  # a docker that has nothing and says nothing

@@ -41,7 +41,7 @@ def snapshot() -> set[Thing]:
 
 def declared(thing: Thing, made: Iterable[Thing]) -> bool:
     """Whether THING is one of MADE, or comes with one: a project's container, a folder's file."""
-    name = thing.name.rpartition(" ")[0] if thing.kind == "file" else thing.name
+    name = thing.name.split()[0]  # a file's has its digest behind it
     for kind, of in made:
         comes_with = {
             "project": name.startswith((f"{of}-", f"{of}_")),
