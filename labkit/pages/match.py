@@ -72,18 +72,14 @@ def match(expected: Sequence[str], actual: Sequence[str], bindings: Bindings) ->
 def _aligned(
     expected: Sequence[str], actual: Sequence[str], bindings: Bindings
 ) -> list[tuple[list[str], list[str]]]:
-    """Both as a list of pieces: a piece whose two sides hold one equal line each, or differ.
-
-    A line that is equal by the rules is given as the page has it; a `...` that stands for 1 to
-    HIDDEN lines is a piece of its own.
-    """
-
-    def masked(lines: Sequence[str]) -> list[str]:  # lines of one kind are equal then
-        names = (bindings.rules.replace(line, lambda rule, _: f"<{rule.name}>") for line in lines)
-        return list(map(_plain, names))
-
+    """Both in pieces that differ, or hold one line that is equal by the rules, as on the page."""
+    # With the rules' names for values, lines of one kind are equal.
+    masked = [
+        [_plain(bindings.rules.replace(one, lambda rule, _: f"<{rule.name}>")) for one in lines]
+        for lines in (expected, actual)
+    ]
     pieces = []
-    matcher = difflib.SequenceMatcher(None, masked(expected), masked(actual), autojunk=False)
+    matcher = difflib.SequenceMatcher(a=masked[0], b=masked[1], autojunk=False)
     for kind, i, i_end, j, j_end in matcher.get_opcodes():
         if kind == "equal":
             for page, real in zip(expected[i:i_end], actual[j:j_end], strict=True):

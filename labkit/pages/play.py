@@ -43,17 +43,16 @@ class Run:
 
         It then counts as failed, and there is nothing to clean up.
         """
-        number = self.page.number
-        there = things.present(self.page.makes, self.root)
+        number, there = self.page.number, things.present(self.page.makes, self.root)
         self.started = bool(there) is resume
         self.failed = not self.started
-        if self.failed and resume:
-            set_up = f"expected what ./lab break {number} sets up"
-            raise NotReady(f"nothing of lab {number} is there: {set_up}")
         if self.failed:
+            set_up = f"nothing of lab {number} is there: expected what ./lab break {number} sets up"
             raise NotReady(
                 f"already there, from an earlier run or another lab: {', '.join(map(str, there))};"
                 f" expected none: ./lab clean {number} removes it"
+                if there
+                else set_up
             )
 
     def act(self, part: Block | Fence) -> None:

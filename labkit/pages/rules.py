@@ -109,17 +109,15 @@ class Rules:
         self._any = re.compile("|".join(f"(?P<r{n}>{r.pattern})" for n, r in enumerate(self.rules)))
         self._patterns: dict[str, tuple[re.Pattern[str], list[tuple[Rule, str]]]] = {}
 
-    def of(self, m: re.Match[str]) -> Rule:
-        """The rule that found M."""
-        return self.rules[int(str(m.lastgroup)[1:])]
-
     def values(self, line: str) -> list[tuple[Rule, re.Match[str]]]:
         """What varies in a LINE of a page, from left to right."""
-        return [(self.of(m), m) for m in self._any.finditer(line)]
+        return [(self.rules[int(str(m.lastgroup)[1:])], m) for m in self._any.finditer(line)]
 
     def replace(self, line: str, by: Callable[[Rule, str], str]) -> str:
         """LINE with BY(rule, value) in place of each value."""
-        return self._any.sub(lambda m: by(self.of(m), m[0]), line)
+        for rule, m in reversed(self.values(line)):
+            line = line[: m.start()] + by(rule, m[0]) + line[m.end() :]
+        return line
 
     def pattern(self, line: str) -> tuple[re.Pattern[str], list[tuple[Rule, str]]]:
         """What accepts a real line in place of LINE, with a group for each of its values."""
@@ -128,6 +126,6 @@ class Rules:
             for rule, m in found:
                 text += re.escape(line[end : m.start()]) + f"({rule.pattern})"
                 end = m.end()
-            values = [(rule, m[0]) for rule, m in found]
-            self._patterns[line] = re.compile(text + re.escape(line[end:])), values
+            pattern = re.compile(text + re.escape(line[end:]))
+            self._patterns[line] = pattern, [(rule, m[0]) for rule, m in found]
         return self._patterns[line]

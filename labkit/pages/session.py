@@ -54,9 +54,7 @@ class Session:
 
     def run(self, command: str, limit: float) -> Outcome:
         """Run COMMAND to its end, or until LIMIT seconds have passed."""
-        if self.bash is None:
-            self.bash = self._start()
-        bash = self.bash
+        bash = self.bash = self.bash or self._start()
         assert bash.stdin is not None  # noqa: S101  # a pipe
         assert bash.stdout is not None  # noqa: S101  # a pipe
         mark = secrets.token_hex(16)
@@ -70,21 +68,21 @@ class Session:
             text, found, rest = seen.partition(mark.encode() + b" ")
             if found and rest.endswith(b"\n"):
                 return Outcome(_lines(text), int(rest))
-            if len(seen) > MOST:
-                self.close()
-                return Outcome(_lines(seen[:2000]), None, f"it printed more than {MOST} bytes")
             wait = min(0.2, max(0.0, end - time.monotonic()))
             ready, _, _ = select.select([bash.stdout], [], [], wait)
-            if ready:
-                chunk = os.read(bash.stdout.fileno(), 65536)
-                seen += chunk
-            elif time.monotonic() > end:
+            chunk = os.read(bash.stdout.fileno(), 65536) if ready else b""
+            seen += chunk
+            trouble = ""
+            if len(seen) > MOST:
+                seen, trouble = seen[:2000], f"it printed more than {MOST} bytes"
+            elif not ready and time.monotonic() > end:
+                trouble = f"it did not end within {limit:g} s"
+            elif not chunk and bash.poll() is not None:
+                trouble = f"it ended the shell (status {bash.returncode})"
+            if trouble:
+                status = bash.returncode  # None where it was not the shell that ended
                 self.close()
-                return Outcome(_lines(seen), None, f"it did not end within {limit:g} s")
-            if (not ready or not chunk) and bash.poll() is not None:
-                status = bash.returncode
-                self.close()
-                return Outcome(_lines(seen), status, f"it ended the shell (status {status})")
+                return Outcome(_lines(seen), status, trouble)
 
     def close(self) -> None:
         """End the shell and whatever runs in its process group."""

@@ -12,7 +12,6 @@ from labkit import docker
 
 NODES = str(Path(__file__).parents[2] / "scripts" / "nodes.sh")
 _NODES = Path("/var/lib/two-bridges-nodes")  # there while nodes are, see scripts/nodes.sh
-
 # A command that succeeds where the need is met, and what to say where it is not.
 NEEDS = {
     "kubectl": (
@@ -92,16 +91,13 @@ def inventory() -> set[Thing]:
 
 def present(things: Iterable[Thing], root: Path) -> list[Thing]:
     """Which of THINGS are there now, in the order given."""
-    here, kubectl = inventory(), ("kubectl", "--request-timeout=5s", "get", "namespace")
-
-    def there(thing: Thing) -> bool:
-        if thing.kind == "file":
-            return (root / thing.name).exists()
-        if thing.kind == "namespace":
-            return not missing("kubectl") and _succeeds(*kubectl, thing.name)
-        return thing in here
-
-    return list(filter(there, things))
+    asked, here, kubectl = list(things), inventory(), ("kubectl", "--request-timeout=5s", "get")
+    for kind, name in asked:
+        if (kind == "file" and (root / name).exists()) or (
+            kind == "namespace" and not missing("kubectl") and _succeeds(*kubectl, kind, name)
+        ):
+            here.add(Thing(kind, name))
+    return [thing for thing in asked if thing in here]
 
 
 def remove(things: Iterable[Thing], root: Path) -> None:

@@ -8,9 +8,8 @@
     break N                   set up fault N of lab 08 and show its symptom; its page is 08-N
     fix N                     apply the solution that the page of fault N gives
 
-Exit codes: 0 done, or stopped by the reader; 1 a step does not hold, a page cannot be read, or
-something could not be removed; 2 bad arguments; 3 the machine is not ready (no engine, or
-something of the page's name is already there); 129, 130 and 143 interrupted, after the clean-up.
+Exit code 0 too where the reader stops; 1 where a step does not hold, a page cannot be read or
+something cannot be removed; 3 also where something of the page's name is already there.
 """
 
 import argparse
@@ -28,8 +27,6 @@ from labkit.pages.play import NotReady, Run, clean, record
 from labkit.pages.things import missing
 
 ROOT = Path(__file__).resolve().parents[2]
-# Lab 08 shows what break and fix print, and a line of a page that begins with `$ ` is a command.
-_SHOWN = "  "
 _say = functools.partial(print, flush=True)
 
 
@@ -53,10 +50,8 @@ def _short(prose: Prose) -> str:
 
 
 def _ask(question: str, asking: bool) -> None:
-    if not asking:
-        return
     try:
-        answer = input(f"[{question}; q and Enter: stop] ")
+        answer = input(f"[{question}; q and Enter: stop] ") if asking else ""
     except EOFError:
         answer = "q"
     if answer.strip().lower().startswith("q"):
@@ -64,7 +59,7 @@ def _ask(question: str, asking: bool) -> None:
 
 
 def _play_block(playing: Run, block: Block, asking: bool = False, indent: str = "") -> None:
-    """Show, run and compare each command."""
+    """Show, run and compare each command; on a page, an unindented `$ ` would be a command."""
     for command in block.commands:
         _say("\n" + textwrap.indent("$ " + command.text.replace("\n", "\n> "), indent))
         _ask("Enter: run it", asking)
@@ -82,23 +77,21 @@ def _play_block(playing: Run, block: Block, asking: bool = False, indent: str = 
 @contextlib.contextmanager
 def _cleaned_up(playing: Run, resume: bool = False) -> Iterator[None]:
     """Start a run, and leave nothing of it, however it ends; `failed` says whether it held."""
-    broken_off = interrupted = False
+    broken_off = True
     try:
         playing.start(resume)
         yield
+        broken_off = False
     except _Stop:
-        broken_off = True
+        pass
     except Failed as failure:
         playing.failed = True
         _say(f"lab: {failure}")
-    except BaseException:
-        interrupted = True
-        raise
     finally:
         with docker.undisturbed():
-            if playing.started and (broken_off or interrupted or playing.failed):
+            if playing.started and (broken_off or playing.failed):
                 _say(f"\nCleaning up what lab {playing.page.number} made.")
-            for thing in playing.finish(broken_off or interrupted):
+            for thing in playing.finish(broken_off):
                 playing.failed = True
                 _say(f"lab: {thing} could not be removed")
 
@@ -136,11 +129,10 @@ def _reason(report: str) -> str:
 def check(page: Page) -> bool:
     """Say of each step of PAGE that can be looked at whether it holds."""
     playing, held = Run(page, ROOT), True
-    checked = [block for block in page.blocks if block.check]
     try:
         if page.fault:
             playing.start(resume=True)
-        for block in checked:
+        for block in filter(lambda block: block.check, page.blocks):
             reports = (playing.verdict(playing.execute(block, c)) for c in block.commands)
             if report := next(filter(None, reports), None):
                 held = False
@@ -149,8 +141,6 @@ def check(page: Page) -> bool:
                 _say(f"holds: {block.heading}")
     finally:
         playing.session.close()
-    if not checked:
-        _say(f"lab {page.number} has no step to check")
     if page.fault:
         _say(f"fault {page.number} is {'fixed' if held else 'not fixed'}")
     return held
@@ -165,7 +155,7 @@ def break_it(playing: Run, _: argparse.Namespace) -> bool:
     for block in page.section("Break it"):
         playing.act(block)
     for block in page.section("Symptom"):
-        _play_block(playing, block, indent=_SHOWN)
+        _play_block(playing, block, indent="  ")
     _say(f"\nFixed or not: ./lab check {page.number}. Hints: {page.path.relative_to(ROOT)}")
     return True
 
@@ -174,24 +164,22 @@ def fix(playing: Run, _: argparse.Namespace) -> bool:
     """Apply the solution of a fault that is set up."""
     number = playing.page.number
     for block in playing.page.section("Solution"):
-        _play_block(playing, block, indent=_SHOWN)
+        _play_block(playing, block, indent="  ")
     _say(f"\n./lab check {number} looks again, ./lab clean {number} removes it all.")
     return True
 
 
 def sweep(pages: Sequence[Page]) -> bool:
     """Remove what PAGES made, and say what; return whether nothing is left."""
-    stuck = False
+    stuck = 0
     for page in pages:
         with docker.held():
             removed, left = clean(page, ROOT)
-        for thing in removed:
-            _say(f"lab {page.number}: removed {thing}")
-        for thing in left:
-            stuck = True
-            _say(f"lab {page.number}: {thing} could not be removed: is something still using it?")
-        if not removed and not left:
-            _say(f"lab {page.number}: nothing to remove")
+        stuck += len(left)
+        told = [f"removed {thing}" for thing in removed]
+        told += [f"{thing} could not be removed: is something still using it?" for thing in left]
+        for line in told or ["nothing to remove"]:
+            _say(f"lab {page.number}: {line}")
     return not stuck
 
 

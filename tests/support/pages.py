@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def regions(document: Document) -> Iterator[Region]:
         start = offsets[part.line - 1]
         if look := before.get(part.line):
             yield item(f"{look.__name__}-{part.line}", start - 1, look)
-        yield item(f"line-{part.line}-{slug}", start, lambda names, part=part: step(names, part))
+        yield item(f"line-{part.line}-{slug}", start, partial(step, part=part))
     yield item("nothing-is-left", end - 1, nothing_left)  # Sybil orders the items by place
     yield item("wrong-outputs-are-caught", end, wrong_outputs)
 
@@ -235,9 +236,9 @@ class Pages:
         """Let one worker run all that plays pages of one group."""
         if config.getoption("dist") != "loadgroup":
             return None
-        from xdist.scheduler import LoadScopeScheduling
+        from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-        class ByGroup(LoadScopeScheduling):
+        class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
             def _split_scope(self, nodeid: str) -> str:
                 path = nodeid.split("::")[0]
                 if path.startswith("labs/"):
@@ -263,11 +264,11 @@ class Pages:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
-            for name, numbers in report.user_properties:
-                if name == "lab":
-                    self.counts[report.nodeid.split("::")[0]].update(numbers)
+            for name, value in report.user_properties:
+                if name == "lab" and isinstance(value, dict):
+                    self.counts[report.nodeid.split("::")[0]].update(value)
                 elif name == "doctor":
-                    self.doctor.append(numbers)
+                    self.doctor.append(bool(value))
 
     def shortfall(self) -> list[str]:
         """What keeps the whole from being a proof; empty when it is one."""

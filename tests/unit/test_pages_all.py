@@ -10,8 +10,8 @@ from labkit.pages.match import Bindings
 from labkit.pages.parse import ELLIPSIS, Block, Fence, Page, Prose, find, load
 from labkit.pages.rules import RULES
 from labkit.pages.things import Thing
-from tests.support.machine import declared, files, settled
-from tests.support.pages import LABS, ROOT
+from tests.support.machine import ROOT, declared, files, settled
+from tests.support.pages import LABS
 
 ELLIPSES = 3  # the most `...` on one page
 PAGES = [load(path) for path in find(LABS).values()]
