@@ -32,12 +32,13 @@ def steps(page: Page) -> list[Block]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "block" not in metafunc.fixturenames:
         return
+    # The scheduler goes by the page's number.
     chosen = {
-        kind: (PAGES[n], next(b for b in PAGES[n].blocks if b.heading == heading))
+        f"{n} {kind}": (PAGES[n], next(b for b in PAGES[n].blocks if b.heading == heading))
         for kind, (n, heading) in KINDS.items()
     }
     if metafunc.config.getoption("--thorough"):
-        chosen = {f"{n}-{b.line}": (page, b) for n, page in PAGES.items() for b in steps(page)}
+        chosen = {f"{n} line {b.line}": (page, b) for n, page in PAGES.items() for b in steps(page)}
     metafunc.parametrize(("page", "block"), chosen.values(), ids=chosen)
 
 
