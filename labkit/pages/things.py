@@ -25,15 +25,15 @@ NEEDS = {
 }
 # Every kind, in the order in which they are removed, and the command for it.
 KINDS = {
-    "nodes": "",
-    "namespace": "kubectl delete --timeout=50s namespace",
-    "container": "docker rm --force --volumes",
-    "project": "docker compose down --remove-orphans --timeout 2 --project-name",
-    "network": "docker network rm",
-    "volume": "docker volume rm",
-    "image": "docker image rm",
-    "interface": "ip link del",
-    "netns": "ip netns del",
+    "nodes": f"{NODES} down",
+    "namespace": "kubectl delete namespace {} --timeout=50s",
+    "container": "docker rm --force --volumes {}",
+    "project": "docker compose --project-name {} down --remove-orphans --timeout 2",
+    "network": "docker network rm {}",
+    "volume": "docker volume rm {}",
+    "image": "docker image rm {}",
+    "interface": "ip link del {}",
+    "netns": "ip netns del {}",
     "file": "",
 }
 
@@ -103,12 +103,8 @@ def present(things: Iterable[Thing], root: Path) -> list[Thing]:
 def remove(things: Iterable[Thing], root: Path) -> None:
     """Remove THINGS, users before what they use; what is gone already or in use is passed over."""
     for kind, name in sorted(things, key=lambda thing: list(KINDS).index(thing.kind)):
-        path = (root / name).resolve()
-        if kind == "nodes":
-            docker.command(NODES, "down")
-        elif kind != "file":
-            words = (*KINDS[kind].split(), name)
-            if shutil.which(words[0]):
-                docker.command(*words)
-        elif root.resolve() in path.parents:
+        path, words = (root / name).resolve(), KINDS[kind].format(name).split()
+        if words and shutil.which(words[0]):
+            docker.command(*words)
+        elif kind == "file" and root.resolve() in path.parents:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from labkit.pages.parse import Block, Page, find, load
 from labkit.pages.play import Run
 from tests.support import pages
 from tests.support.lab import Lab
-from tests.support.machine import ROOT, declared, settled, snapshot
+from tests.support.machine import ROOT, settled, snapshot
 
 PAGES = {number: load(path) for number, path in find(pages.LABS).items()}
 # One of each kind, and where: when all of its kind is there.
@@ -61,8 +61,7 @@ def test_a_page_that_breaks_off_leaves_nothing(page: Page, block: Block) -> None
         run.session.close()
         _, left = play.clean(page, ROOT, quick=True)
     assert left == []
-    others = pages.elsewhere(page)
-    assert settled(lambda: {t for t in snapshot() ^ before if not declared(t, others)}) == []
+    assert pages.changes(page, before) == []
 
 
 def test_what_a_page_forgets_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +78,9 @@ def test_what_a_page_forgets_is_found(tmp_path: Path, monkeypatch: pytest.Monkey
     try:
         pages.begin(names, page)
         pages.step(names, page.blocks[0])
-        with pytest.raises(AssertionError, match=f"not in a makes directive: network {lab.name}"):
+        with pytest.raises(
+            pytest.fail.Exception, match=f"not in a makes directive: network {lab.name}"
+        ):
             pages.undeclared(names)
         with pytest.raises(pytest.fail.Exception, match=f"left: network {lab.name}"):
             pages.nothing_left(names)

@@ -44,11 +44,11 @@ def declared(thing: Thing, made: Iterable[Thing]) -> bool:
     name = thing.name.split()[0]  # a file's has its digest behind it
     for kind, of in made:
         comes_with = {
-            "project": name.startswith((f"{of}-", f"{of}_")),
+            "project": thing.kind != "file" and name.startswith((f"{of}-", f"{of}_")),
             "nodes": name.startswith("tb-node"),
             "file": thing.kind == "file" and name.startswith(f"{of}/"),
         }
-        if thing == (kind, of) or name == of or comes_with.get(kind):
+        if (thing.kind, name) == (kind, of) or comes_with.get(kind):
             return True
     return False
 
