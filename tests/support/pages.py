@@ -176,8 +176,9 @@ def changes(page: Page, before: set[Any]) -> list[str]:
 
     left = settled(lambda: {t for t in snapshot() - before if not others_do(t)})
     # An untagged image that was there before is nobody's: building and removing its like takes it.
-    # A container with a name of the engine's making is a passing one of another page.
-    nobodys = re.compile(r"image [0-9a-f]{12}|container [a-z]+_[a-z]+\d?")
+    # A container with a name of the engine's making is a passing one of another page, and what
+    # begins with tb-pages- is another test's (tests/support/lab.py).
+    nobodys = re.compile(r"image [0-9a-f]{12}|container [a-z]+_[a-z]+\d?|.* tb-pages-.*")
     gone = [t for t in sorted(before - snapshot()) if not others_do(t)]
     told = [f"gone: {t}" for t in gone if not nobodys.fullmatch(str(t))]
     return [*(f"left: {t}" for t in left), *told]
