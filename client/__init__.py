@@ -1,7 +1,5 @@
 """Calls a web service by its DNS name and says in one line what happened.
 
-A call has three steps: resolve the name, connect, ask. The exit code says which one failed:
-
   0   every call was answered with a status below 400; a redirect is an answer, not followed
   1   --check only: no call recorded yet, or the record is stale
   2   wrong arguments or environment
@@ -11,7 +9,6 @@ A call has three steps: resolve the name, connect, ask. The exit code says which
   23  the output could not be written, such as a pipe that nobody reads any more
   28  connecting or reading timed out
 
-The numbers are curl's. A run that ends by itself returns the code of its last failed call.
-SIGINT and SIGTERM end it at once, and the call under way is not counted; a service (--count 0)
-then returns the code of its last call.
+The exit codes are curl's. A run returns that of its last failed call, a service (--count 0) that
+of its last call. SIGINT and SIGTERM end it at once, without the call under way.
 """

@@ -1,17 +1,23 @@
-"""`python -m client`: the one place that touches the real process."""
+"""`python -m client`: takes the signals, then leaves the rest to the command."""
 
-import os
 import signal
-import sys
 
-from client.main import main
-from client.trouble import Code
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-if __name__ == "__main__":
-    code = main(sys.argv[1:], os.environ, sys.stdout, sys.stderr)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not change the exit code
-    if code == Code.OUTPUT:
-        # The interpreter flushes once more on exit; that must not fail a second time.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
+
+def _interrupt(*_: object) -> None:
+    # Once: a second signal must disturb neither the summary nor the exit code.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: None)
+    raise KeyboardInterrupt
+
+
+# Held back until there is a call to interrupt. A handler, as PID 1 has no default action.
+signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+for number in SIGNALS:
+    signal.signal(number, _interrupt)
+
+from client.main import command  # noqa: E402
+
+command(prog_name="python -m client")

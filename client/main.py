@@ -1,94 +1,106 @@
-"""The command: everything outside comes in as a parameter, the exit code goes out."""
+"""The command: checks the settings, calls again and again, says what happened."""
 
+import itertools
+import os
+import re
+import signal
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from itertools import count
-from typing import TextIO
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
 
-from client import resolver, settings, state
-from client.stop import Interrupted, Stop
-from client.trouble import Code, plain
+import click
+
+import client
+from client.state import Record, last_call
+
+WHAT, CODES = (client.__doc__ or "").split("\n\n", 1)
 
 
-def main(
-    argv: Sequence[str],
-    environ: Mapping[str, str],
-    stdout: TextIO,
-    stderr: TextIO,
-    look: Callable[[], resolver.Resolver] = resolver.look,
-) -> int:
-    """Do what the arguments and the environment say; return the exit code.
+def _url(text: str) -> str:
+    pattern = r"https?://(\w[\w.-]*|\[[\w:.]+\])(:\d+)?([/?#][!-~]*)?"
+    with suppress(ValueError):
+        if re.fullmatch(pattern, text, re.ASCII | re.IGNORECASE) and urlsplit(text).port != 0:
+            return text
+    shown = re.sub("//.*@", "//***@", text)  # it would show in every line of output
+    raise click.BadParameter(f"{shown!a}: expected http[s]://HOST[:PORT][/PATH], no password")
 
-    `look` tells the resolver and the bridge. Signal handlers are as before on return.
-    """
+
+def _number(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+    if value != value:  # only nan is not itself, and it passes every range
+        raise click.BadParameter("nan: expected a number")
+    return value
+
+
+def _option(name: str, kind: Any, default: Any, note: str) -> Callable[[Any], Any]:
+    variable = f"CLIENT_{name[2:].replace('-', '_').upper()}"
+    shown: dict[str, Any] = {"show_envvar": True, "show_default": True, "callback": _number}
+    return click.option(name, type=kind, default=default, envvar=variable, help=note, **shown)
+
+
+def _say(line: str) -> None:
     try:
-        chosen = settings.load(argv, environ, stdout)
-    except settings.SettingsError as error:
-        print(f"client: {plain(str(error), 400)} (see --help)", file=stderr)
-        return Code.USAGE
-    try:
-        if chosen is None:
-            return Code.ANSWERED
-        if chosen.check and chosen.state:
-            code, line = state.check(chosen.state)
-            print(line, file=stdout, flush=True)
-            return code
-        with Stop() as stop:
-            return _run(chosen, stdout, stderr, look, stop)
-    except BrokenPipeError:
-        return Code.OUTPUT
+        click.echo(line)
     except OSError as error:
-        print(f"client: cannot write the output: {error.strerror}", file=stderr)
-        return Code.OUTPUT
+        if not isinstance(error, BrokenPipeError):
+            click.echo(f"client: cannot write the output: {error.strerror}", err=True)
+        os._exit(23)  # sys.exit would flush once more, and fail a second time
 
 
-def _run(
-    chosen: settings.Settings,
-    stdout: TextIO,
-    stderr: TextIO,
-    look: Callable[[], resolver.Resolver],
-    stop: Stop,
-) -> Code:
-    # Here, because they bring requests along: --check runs every few seconds and needs none of it,
-    # and as PID 1 a SIGTERM during this import would be lost without the handlers above.
+WHOLE, SECONDS = click.IntRange(0), click.FloatRange(0, 86400)
+TIMEOUT = click.FloatRange(0, 86400, min_open=True)
+
+
+@click.command(help=WHAT, epilog="\b\n" + CODES, context_settings={"max_content_width": 100})
+@click.argument("url", type=_url, envvar="CLIENT_URL", default="http://webapp:8000/")
+@_option("--count", WHOLE, 1, "Calls; 0 is for ever, as a service, which waits after failures.")
+@_option("--interval", SECONDS, 1.0, "Wait between two calls.")
+@_option("--connect-timeout", TIMEOUT, 3.0, "Per address. Of a look-up: man resolv.conf.")
+@_option("--read-timeout", TIMEOUT, 5.0, "Longest silence, and for all of the answer's body.")
+@_option("--retries", WHOLE, 0, "Without an answer, or after a 5xx. The first does not wait.")
+@_option("--backoff-max", SECONDS, 8.0, "Longest wait after failures; it doubles up to it.")
+@_option("--format", click.Choice(["text", "json"]), "text", "For people, or JSON lines.")
+@_option("--state", click.Path(dir_okay=False, readable=False), None, "A service's last call.")
+@click.option("--check", is_flag=True, help="Print the call kept in --state, exit with its code.")
+def command(url: str, count: int, interval: float, state: str, check: bool, **rest: Any) -> None:
+    """Do what the settings say, and exit with a code that the package's docstring explains."""
+    if check:
+        if not state:
+            raise click.UsageError("--check: no file: expected --state FILE or CLIENT_STATE")
+        code, line = last_call(state)
+        _say(line)
+        sys.exit(code)
+
+    # Here, because they bring requests along, which --check, every few seconds, does without.
     from client.call import Caller
     from client.report import Summary, json_line, text_line
+    from client.resolver import look
 
-    caller, summary = Caller(chosen), Summary()
-    in_a_row, warned, interrupted = 0, False, False
-    as_json = chosen.format == "json"
-    try:
-        for n in count(1):
-            with stop.may_interrupt():
-                result = caller.call(n)
+    as_json = rest["format"] == "json"
+    timeouts = rest["connect_timeout"], rest["read_timeout"]
+    retries, longest_wait = rest["retries"], rest["backoff_max"]
+    # Seconds until the next call is recorded at the latest, on a busy machine.
+    longest_call = (retries + 1) * (2 * timeouts[0] + 3 * timeouts[1] + longest_wait) + 5
+    pause, backoff = 0.0, (first := max(interval, 0.1))
+    summary, record = Summary(), Record(state) if state and not count else None
+    with suppress(KeyboardInterrupt), Caller(url, timeouts, retries, first, longest_wait) as caller:
+        for n in range(1, count + 1) if count else itertools.count(1):
+            # Signals come through only here, so that no line of output is cut in half.
+            held = signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            time.sleep(pause)
+            result = caller.call(n)
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
             summary.add(result)
-            where = look()
-            text = text_line(result, caller.name, where)
-            line = json_line(result, caller.name, chosen.url, where) if as_json else text
-            print(line, file=stdout, flush=True)
-            in_a_row = in_a_row + 1 if result.trouble else 0
-            pause = chosen.pause(in_a_row)
-            if chosen.state:
-                try:
-                    state.record(chosen.state, result.code, text, pause + chosen.longest_call)
-                except OSError as error:
-                    if not warned:
-                        where_to = plain(str(chosen.state))
-                        print(f"client: cannot write {where_to}: {error.strerror}", file=stderr)
-                    warned = True
-            if n == chosen.count:
-                break
-            with stop.may_interrupt():
-                time.sleep(pause)
-    except Interrupted:
-        interrupted = True
-    finally:
-        caller.close()
-
-    as_service = interrupted and chosen.count == 0
-    code = summary.last if as_service else summary.last_failed
-    if as_json:
-        print(summary.json(code), file=stdout, flush=True)
-    elif chosen.count != 1:
-        print(summary.text(), file=stdout, flush=True)
-    return code
+            text = text_line(result, where := look())
+            _say(json_line(result, where) if as_json else text)
+            failed = result.code and not count
+            pause = max(interval, min(backoff, longest_wait)) if failed else interval
+            backoff = min(2 * backoff, 86400) if failed else first
+            if record:
+                record.write(result.code, text, pause + longest_call)
+    code = summary.last_failed if count else summary.last
+    if as_json or count != 1:
+        _say(summary.json(code) if as_json else summary.text())
+    sys.exit(code)

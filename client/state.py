@@ -1,43 +1,44 @@
-"""The record of the last call that `--check`, the container's healthcheck, reads."""
+"""The service's health record: its last call, which `--check`, the health check, reads."""
 
+import fcntl
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
-from client.trouble import Code, plain
 
-# Seconds for a busy machine to be late by before a record counts as stale.
-SLACK = 5.0
+class Record:
+    """Of the first service alone, which holds a lock: `docker exec` may run another beside it."""
+
+    def __init__(self, path: str) -> None:
+        self._path, self._warned, self._lock = Path(path), False, -1
+
+    def write(self, code: int, line: str, valid_for: float) -> None:
+        """Replace the record in one step, so that none is read by half; valid for some seconds."""
+        kept = {"code": code, "line": line, "valid_until": time.time() + valid_for}
+        try:
+            if self._lock < 0:
+                self._lock = os.open(f"{self._path}.lock", os.O_CREAT | os.O_WRONLY, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            new = Path(f"{self._path}.new")
+            new.write_text(json.dumps(kept))
+            new.replace(self._path)
+        except OSError as error:
+            if not (self._warned or isinstance(error, BlockingIOError)):
+                self._warned = True
+                print(f"client: cannot write {self._path}: {error.strerror}", file=sys.stderr)
 
 
-def record(path: Path, code: Code, line: str, next_within: float) -> None:
-    """Replace the record in one step, so that no reader ever sees half of it.
-
-    `next_within` is in seconds: how long the next call may take to be recorded. Raise OSError if
-    the file cannot be written.
-    """
-    valid_until = time.time() + next_within + SLACK
-    # Of its own, since `docker exec` may run a second client beside the first.
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    new.write_text(
-        json.dumps({"code": code, "line": line, "valid_until": valid_until}), encoding="utf-8"
-    )
-    new.replace(path)
-
-
-def check(path: Path) -> tuple[Code, str]:
-    """Return the last call's code and line; NO_RECORD and why, if there is none or it is old."""
+def last_call(path: str) -> tuple[int, str]:
+    """Return the last call's code and line; 1 and why, if there is none or it is old."""
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        code, line, valid_until = Code(kept["code"]), str(kept["line"]), float(kept["valid_until"])
+        kept = json.loads(Path(path).read_text())
+        code, line, late = kept["code"], kept["line"], time.time() - kept["valid_until"]
     except FileNotFoundError:
-        return Code.NO_RECORD, f"no call recorded yet in {plain(str(path))}"
+        return 1, f"no call recorded yet in {path}"
     except OSError as error:
-        return Code.NO_RECORD, f"cannot read {plain(str(path))}: {error.strerror}"
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return Code.NO_RECORD, f"not a record of a call: {plain(str(path))}"
-    late = time.time() - valid_until
-    if not late <= 0:
-        return Code.NO_RECORD, f"stale by {late:.0f} s, last call: {plain(line, 1000)}"
-    return code, plain(line, 1000)
+        return 1, f"cannot read {path}: {error.strerror}"
+    except (ValueError, TypeError, KeyError):
+        return 1, f"not a record of a call: {path}"
+    return (code, line) if late <= 0 else (1, f"stale by {late:.0f} s, last call: {line}")

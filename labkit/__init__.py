@@ -2,8 +2,12 @@
 
 
 class UsageError(Exception):
-    """An argument that cannot be used: the text names it and what was expected. Exit code 2."""
+    """An argument that cannot be used: the text names it and what was expected."""
+
+    code = 2
 
 
 class Failed(Exception):
-    """It ran, and the outcome is not what it should be; the text says why. Exit code 1."""
+    """It ran, and the outcome is not what it should be; the text says why."""
+
+    code = 1

@@ -22,27 +22,27 @@ WORDS = {
 
 def main(argv: Sequence[str]) -> int:
     """Run one word; return the exit code."""
+    docker.take_signals()
     parser = argparse.ArgumentParser(prog="./lab", description=__doc__)
     parser.add_argument("word", choices=WORDS)
-    word = parser.parse_args(argv[:1]).word
-    module = importlib.import_module(WORDS[word])
-    parser = argparse.ArgumentParser(
-        prog=f"./lab {word}",
-        description=module.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.set_defaults(word=word)
-    module.configure(parser)
-    docker.take_signals()
     try:
+        word = parser.parse_args(argv[:1]).word
+        module = importlib.import_module(WORDS[word])
+        parser = argparse.ArgumentParser(
+            prog=f"./lab {word}",
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        parser.set_defaults(word=word)
+        module.configure(parser)
         return int(module.main(parser.parse_args(argv[1:])))
     except docker.Interrupted as stopped:
         print("lab: interrupted", file=sys.stderr)
         return stopped.code
     except (UsageError, Failed, docker.EngineError) as error:
         print(f"lab: {error}", file=sys.stderr)
-        return {UsageError: 2, Failed: 1}.get(type(error), 3)
+        return error.code
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ LIMIT = 60.0  # seconds for one command
 
 
 class EngineError(Exception):
-    """No engine, or it refused a command; the text says what to do. Exit code 3."""
+    """No engine, or it refused a command; the text says what to do."""
+
+    code = 3
 
 
 class Interrupted(BaseException):
@@ -72,6 +74,18 @@ def held() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _released() -> Iterator[None]:
+    """Inside one held(): a signal that has come, or comes inside, is acted on at once."""
+    _signals.holding -= 1
+    try:
+        if not _signals.holding:
+            _signals.act()
+        yield
+    finally:
+        _signals.holding += 1
+
+
+@contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """A signal that comes inside, where something is cleaned up, is forgotten."""
     _signals.holding += 1
@@ -91,7 +105,7 @@ def command(
     Raise EngineError where it cannot be started or does not end. A breakable one is ended by a
     signal.
     """
-    with contextlib.nullcontext() if breakable else held():
+    with held():
         try:
             process = subprocess.Popen(
                 argv,
@@ -107,7 +121,8 @@ def command(
             raise EngineError(f"{argv[0]} is not installed{cure}") from None
         with process:
             try:
-                out, err = process.communicate(stdin, timeout=limit)
+                with _released() if breakable else contextlib.nullcontext():
+                    out, err = process.communicate(stdin, timeout=limit)
             except BaseException as error:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-# What looks into the network: the image two-bridges-tools, for labs/trace-path and the lab pages.
+# What looks into the network: the image two-bridges-tools, for `./lab trace` and the lab pages.
 #   docker build --tag two-bridges-tools --file labs/tools.Dockerfile labs
 FROM python:3.13-slim
 # The versions are the base's release: an exact one leaves Debian's archive with the next point release.

@@ -1,4 +1,1 @@
-"""The service of the pair: tells who it is and who called, under gunicorn.
-
-Nothing is imported here: the healthcheck starts every few seconds and needs no Flask.
-"""
+"""The service of the pair: tells who it is and who called. Light: the healthcheck starts often."""

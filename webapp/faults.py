@@ -1,40 +1,27 @@
 """Faults on demand, for labs on clients: registered only with WEBAPP_FAULTS=on."""
 
 import time
-from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, make_response
-from werkzeug.exceptions import BadRequest
+from flask import Blueprint, abort
 from werkzeug.http import HTTP_STATUS_CODES
-
-from webapp import limits
-from webapp.settings import bounded
 
 bp = Blueprint("faults", __name__)
 
 
-@bp.get("/delay/<seconds>")
-def delay(seconds: str) -> dict[str, Any]:
-    """Answer after 0 to 10 seconds; 400 for anything else, 503 when too many wait already."""
-    try:
-        duration = bounded(seconds, float, 0.0, 10.0)
-    except ValueError as error:
-        raise BadRequest(f"/delay/{seconds}: {error} seconds.") from None
-    with limits.slot():
-        time.sleep(duration)
-    return {"delayed_seconds": duration}
+@bp.get("/delay/<int:seconds>")
+@bp.get("/delay/<float:seconds>")
+def delay(seconds: float) -> dict[str, Any]:
+    """Answer after 0 to 10 seconds, for which a thread is taken; 400 above."""
+    if seconds > 10:
+        abort(400, f"/delay/{seconds}: expected a number from 0 to 10.")
+    time.sleep(seconds)
+    return {"delayed_seconds": seconds}
 
 
-@bp.get("/status/<code>")
-def status(code: str) -> Response:
-    """Answer with this status, 200 to 599; 400 for anything else."""
-    try:
-        number = bounded(code, int, 200, 599)
-    except ValueError as error:
-        raise BadRequest(f"/status/{code}: {error}.") from None
-    if number in (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED):
-        return make_response("", number)
-    return make_response(
-        jsonify(status=number, reason=HTTP_STATUS_CODES.get(number, "Unassigned")), number
-    )
+@bp.get("/status/<int:code>")
+def status(code: int) -> tuple[dict[str, Any], int]:
+    """Answer with this status, 200 to 599; 400 for another number."""
+    if not 200 <= code <= 599:
+        abort(400, f"/status/{code}: expected a whole number from 200 to 599.")
+    return {"status": code, "reason": HTTP_STATUS_CODES.get(code, "Unassigned")}, code

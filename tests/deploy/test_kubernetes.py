@@ -21,11 +21,11 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from scripts.pages.parse import Fence, load
 
 from client.settings import load as load_client
 from client.state import record
 from client.trouble import Code
+from labkit.pages.parse import Fence, load
 from webapp.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

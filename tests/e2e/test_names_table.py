@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from scripts.pages.parse import load
-
 from conftest import ROOT, docker, fresh_name, run
+
+from labkit.pages.parse import load
 
 PAGE = load(ROOT / "labs" / "07-many-networks.md")
 PROJECT = "lab07"  # on the page

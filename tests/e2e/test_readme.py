@@ -6,7 +6,6 @@ import re
 import time
 
 import pytest
-
 from conftest import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -7,7 +7,6 @@ import subprocess
 import time
 
 import pytest
-
 from conftest import ROOT, docker, run
 
 SCRIPTS = {"labs/default-bridge.sh": "default", "labs/user-defined-bridge.sh": "own"}

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripts.pages.needs import missing
 
+from labkit.pages.things import missing
 from tests.e2e.test_nodes import alone
 
 ROOT = Path(__file__).parents[2]

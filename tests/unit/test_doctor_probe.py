@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import doctor_probe as probe
+from labkit.doctor import probe
 
 needs_little_endian = pytest.mark.skipif(sys.byteorder == "big", reason="tables of x86 and arm")
 
@@ -95,11 +95,14 @@ def test_a_dns_server_answers_or_does_not(monkeypatch: pytest.MonkeyPatch) -> No
         assert probe.answers("127.0.0.1", "shop.corp.test", timeout=5)
 
 
-def test_a_look_up_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    forever = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: forever.wait(5))
-    assert probe.look_up("x", timeout=0.1) == ([], "no answer within 0.1 s")
-    forever.set()
+def test_a_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "127.0.0.1" in probe.look_up("localhost")[0]
+
+    def silent(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    assert probe.look_up("x") == ([], "Temporary failure in name resolution")
 
 
 def test_a_whole_name_is_asked_for_where_there_is_a_search_domain(
@@ -110,6 +113,6 @@ def test_a_whole_name_is_asked_for_where_there_is_a_search_domain(
     monkeypatch.setattr(probe, "in_hosts", lambda _: [])
     conf = {"servers": ["127.0.0.11"], "search": ["corp.test"], "ndots": 1}
     monkeypatch.setattr(probe, "resolver", lambda: conf)
-    assert probe.probe("webapp")["whole_name"] == ["10.0.0.2"]
+    assert probe.probe({"host": "webapp"})["whole_name"] == ["10.0.0.2"]
     conf["search"] = []
-    assert "whole_name" not in probe.probe("webapp")
+    assert "whole_name" not in probe.probe({"host": "webapp"})

@@ -1,0 +1,49 @@
+"""Says why a container cannot reach a name: the steps looked at, one cause, and its cure.
+
+It looks from inside the container's own network, through a helper container that shares it and is
+removed at once; nothing is changed, and nothing is put into the container itself. Without CONTAINER
+`./lab doctor` looks at this machine: the engine, the images, the port, the pair.
+
+Exit codes: 0 it reaches; 1 it does not, and the verdict says why; 2 bad arguments; 3 no engine
+answers, or an image is missing; 129, 130 and 143 interrupted.
+"""
+
+import argparse
+import json
+
+from labkit.doctor.causes import examine
+from labkit.doctor.patient import admit
+from labkit.table import table
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `./lab doctor`."""
+    parser.add_argument("container", metavar="CONTAINER", help="its name, or how its id begins")
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        nargs="?",
+        help="a name, NAME:PORT or a URL; without it, what the container's CLIENT_URL says",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Examine, print; return the exit code."""
+    patient = admit(args.container, args.name)
+    cause, text = examine(patient)
+    word = cause and cause.value
+    if args.json:
+        told = {
+            "container": patient.caller.name,
+            "name": patient.target.text,
+            "reaches": cause is None,
+            "cause": word,
+            "verdict": text,
+            "steps": [{"step": step, "seen": seen} for step, seen in patient.steps],
+        }
+        print(json.dumps(told, indent=2))
+    else:
+        known = [("cause", word)] if word else []
+        print(*table([*patient.steps, *known, ("verdict", text)]), sep="\n")
+    return int(cause is not None)
