@@ -25,7 +25,7 @@ import yaml
 from client.settings import load as load_client
 from client.state import record
 from client.trouble import Code
-from scripts.pages.parse import Fence, load
+from labkit.pages.parse import Fence, load
 from webapp.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ import re
 import pytest
 from conftest import ROOT, docker, fresh_name, run
 
-from scripts.pages.parse import load
+from labkit.pages.parse import load
 
 PAGE = load(ROOT / "labs" / "07-many-networks.md")
 PROJECT = "lab07"  # on the page

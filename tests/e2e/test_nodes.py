@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.pages.needs import missing
+from labkit.pages.things import missing
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "nodes.sh"

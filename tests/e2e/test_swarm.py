@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from scripts.pages.needs import missing
+from labkit.pages.things import missing
 from tests.e2e.test_nodes import alone
 
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.pages.parse import load
-from tests.labs.test_links import anchors
+from labkit.pages.parse import load
+from tests.support.links import anchors
 
 LABS = Path(__file__).parents[2] / "labs"
 INDEX = (LABS / "README.md").read_text(encoding="utf-8")
@@ -16,7 +16,7 @@ CONTRADICTIONS = re.findall(
 
 
 @pytest.mark.parametrize("path", sorted(LABS.glob("[0-9]*.md")), ids=lambda path: path.name)
-def test_the_page_is_in_the_index_with_its_title_and_time(path):
+def test_the_page_is_in_the_index_with_its_title_and_time(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     title = text.splitlines()[0].removeprefix("# ")
     row = next(
@@ -28,13 +28,15 @@ def test_the_page_is_in_the_index_with_its_title_and_time(path):
         assert f"| {minutes.group(1)} min |" in row
 
 
-def test_every_row_of_the_contradictions_is_read():
+def test_every_row_of_the_contradictions_is_read() -> None:
     table = INDEX.split("| You may read |")[1]
     assert len(CONTRADICTIONS) == table.count("\n| ") - 1 + table.startswith("\n| ") >= 3
 
 
 @pytest.mark.parametrize(("command", "number", "name", "anchor"), CONTRADICTIONS)
-def test_the_proof_of_a_contradiction_is_run_on_its_page(command, number, name, anchor):
+def test_the_proof_of_a_contradiction_is_run_on_its_page(
+    command: str, number: str, name: str, anchor: str
+) -> None:
     page = load(LABS / name)
     assert page.number == number
     proofs = [

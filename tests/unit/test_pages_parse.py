@@ -2,10 +2,16 @@ from pathlib import Path
 
 import pytest
 
-from scripts.pages.parse import Fence, Page, PageError, Prose, find, load
+from labkit import Failed
+from labkit.pages.parse import Fence, Page, Prose, find, load
+from labkit.pages.things import Thing
 
 PAGE = r"""# 07 A page
 
+<!-- lab: makes container c1 c2, image app:1 -->
+<!-- lab: makes file app.py -->
+<!-- lab: varies rate [5-9]\d(?= calls) -->
+<!-- lab: one-to-one calls \d+(?= sent) -->
 Prose.
 
 ## Step
@@ -79,7 +85,7 @@ def test_commands_their_continuations_and_outputs(page: Page) -> None:
     first = page.blocks[0].commands
     assert [c.text for c in first] == ["one \\\n  more", "two", "cat <<END\na\n\nb\nEND"]
     assert [c.expected for c in first] == [("out", "", "> not a continuation"), (), ("a",)]
-    assert [c.line for c in first] == [11, 16, 17]
+    assert [c.line for c in first] == [15, 20, 21]
 
 
 def test_an_output_is_where_its_slice_says(page: Page) -> None:
@@ -112,13 +118,28 @@ def test_a_file_and_a_fence_that_is_only_shown(page: Page) -> None:
         (None, "labs/x.sh", ["x"]),
         (None, None, ["$ never"]),
     ]
-    assert page.files == fences[:1]
+    assert page.actions == [part for part in page.parts if part in [*page.blocks, fences[0]]]
+    assert page.section("Still") == [page.blocks[2]]
 
 
 def test_title_number_and_place(page: Page) -> None:
     assert (page.title, page.number) == ("07 A page", "07")
     assert page.at(3).endswith("/07-a-page.md:3")
     assert isinstance(page.parts[0], Prose)
+
+
+def test_what_holds_for_the_whole_page(page: Page) -> None:
+    assert [str(thing) for thing in page.makes] == [
+        "container c1",
+        "container c2",
+        "image app:1",
+        "file app.py",
+    ]
+    assert page.makes[0] == Thing("container", "c1")
+    rate, calls = page.rules
+    assert (rate.name, rate.pattern, rate.keys("51")) == ("rate", r"[5-9]\d(?= calls)", ())
+    assert (calls.name, calls.keys("7")) == ("calls", (("calls", "7"),))
+    assert page.needs is None
 
 
 @pytest.mark.parametrize(
@@ -129,20 +150,48 @@ def test_title_number_and_place(page: Page) -> None:
         ("```console\n$ a", 1, "never closed"),
         ("  ```console\n  $ a\n  ```", 1, "column 1"),
         ("```console\n$ a\n...\n```", 2, "hides the whole output"),
-        ("<!-- lab: exit 0 -->\n```console\n$ a\n```", 1, "'exit 0': expected exit N"),
-        ("<!-- lab: exit x -->\n```console\n$ a\n```", 1, "'exit x': expected exit N"),
-        ("<!-- lab: skip -->\n```console\n$ a\n```", 1, "'skip': expected exit N"),
-        ("<!-- lab: check -->\n```console\n$ a\n```", 1, "'check': expected exit N"),
-        ("<!-- lab: exit 1 -->\n```text\na\n```", 1, "'exit 1': expected file NAME"),
+        (
+            "<!-- lab: exit 0 -->\n```console\n$ a\n```",
+            1,
+            "'exit 0': expected exit, limit, no-compare, check",
+        ),
+        (
+            "<!-- lab: exit x -->\n```console\n$ a\n```",
+            1,
+            "'exit x': expected exit, limit, no-compare, check",
+        ),
+        (
+            "<!-- lab: skip -->\n```console\n$ a\n```",
+            1,
+            "'skip': expected exit, limit, no-compare, check",
+        ),
+        (
+            "<!-- lab: check -->\n```console\n$ a\n```",
+            1,
+            "'check': expected exit, limit, no-compare, check",
+        ),
+        ("<!-- lab: exit 1 -->\n```text\na\n```", 1, "'exit 1': expected file, lines"),
         ("<!-- lab: exit 1 -->\n\n```console\n$ a\n```", 1, "right before a fence"),
         ("<!-- lab: exit 1 -->", 1, "right before a fence"),
+        ("<!-- lab: makes container -->", 1, "makes: expected KIND NAME, and KIND one of nodes"),
+        ("<!-- lab: makes luck x -->", 1, "makes: expected KIND NAME"),
+        ("<!-- lab: makes container c, -->", 1, "makes: expected KIND NAME"),
+        ("<!-- lab: makes -->", 1, "makes: expected KIND NAME"),
+        ("```console\n$ a\n```\n<!-- lab: makes file x -->", 4, "makes: expected before any fence"),
+        ("<!-- lab: needs luck -->", 1, "needs: expected one of kubectl, nodes, once"),
+        ("<!-- lab: needs -->", 1, "needs: expected one of kubectl"),
+        ("<!-- lab: needs nodes -->\n<!-- lab: needs nodes -->", 2, "once"),
+        ("```console\n$ a\n```\n<!-- lab: needs nodes -->", 4, "needs: expected before any fence"),
+        ("<!-- lab: varies rate -->", 1, "varies: expected NAME PATTERN"),
+        ("<!-- lab: varies rate (x) -->", 1, "varies: expected NAME PATTERN, no group"),
+        ("<!-- lab: one-to-one rate [x -->", 1, "one-to-one: expected a pattern: "),
         ("<!-- lab exit 1 -->\n```console\n$ a\n```", 1, "expected <!-- lab:"),
     ],
 )
 def test_a_page_that_cannot_be_read_says_where_and_why(
     tmp_path: Path, text: str, line: int, message: str
 ) -> None:
-    with pytest.raises(PageError, match=rf"07-a-page\.md:{line}: ") as caught:
+    with pytest.raises(Failed, match=rf"07-a-page\.md:{line}: ") as caught:
         written(tmp_path, text)
     assert message in str(caught.value)
 

@@ -1,45 +1,51 @@
 """The lab pages as test items: all that touches Sybil, and pytest's hooks for it.
 
 Each page is one file of items in the page's order: the machine is ready, every console block,
-nothing is left behind, every wrong output is caught. A fault of lab 08 has two more: before its
-solution its check fails and the doctor names the cause, after its check the doctor agrees.
+nothing is left behind, every wrong output is caught; and before its clean-up, that all that is
+there then is declared. A fault of lab 08 has two more: before its solution its check fails and the
+doctor names the cause, after its check the doctor agrees.
 
-Items of one page share a shell, so they run in one worker (`--dist loadfile`) and are not picked
-apart. A page that needs what is out of reach is skipped, and its commands are counted and printed
-as not executed.
-
-LAB_LEAK_IGNORE, a regular expression over lines such as `container NAME`, leaves out what others
-do on the same engine at the same time.
+Items of one page share a shell, and pages share names, so each group of pages runs in one worker of
+xdist, beside the other groups (`-n 2 --dist loadgroup`). A page that needs what is out of reach is
+skipped, and its commands are counted and printed as not executed.
 """
 
-import os
 import re
 import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sybil import Document, Example, Region, Sybil
 
-from scripts.pages import faults, things
-from scripts.pages.needs import missing
-from scripts.pages.parse import Block, Fence, Page, PageError, find, load
-from scripts.pages.play import NotReady, PageFailure, Run, replay
-from tests.labs.mutate import mutants
+from labkit import Failed
+from labkit.pages.parse import Block, Fence, Page, find, load
+from labkit.pages.play import NotReady, Run
+from labkit.pages.things import missing
+from tests.support.machine import ROOT, declared, settled, snapshot
+from tests.support.mutants import tried
 
-ROOT = Path(__file__).resolve().parents[2]
 LABS = ROOT / "labs"
 COMPARED = 0.9  # the least share of commands whose output is compared
+# Faults that use what other labs use: docker0, and cables of one range from the host.
+ON_THE_HOST = ("08-03", "08-07", "08-10")
+NO_ENGINE = ("tests/unit/", "tests/deploy/")  # the tests that need none
 
 
-def snapshot() -> set[things.Thing]:
-    """The engine, the host's network and the files, without what LAB_LEAK_IGNORE names."""
-    ignore = os.environ.get("LAB_LEAK_IGNORE", "")
-    seen = things.inventory() | things.files(ROOT)
-    return {thing for thing in seen if not (ignore and re.search(ignore, str(thing)))}
+def group(page: Page) -> str:
+    """The pages that may not run at the same time."""
+    faults = page.number.startswith("08") and page.number not in ON_THE_HOST
+    return page.needs or ("faults" if faults else "engine")
+
+
+def elsewhere(page: Page) -> list[Any]:
+    """What the pages make that may run at the same time as PAGE."""
+    others = map(load, find(LABS).values())
+    return [thing for one in others if group(one) != group(page) for thing in one.makes]
 
 
 class PageSybil(Sybil):
@@ -53,7 +59,7 @@ def regions(document: Document) -> Iterator[Region]:
     """The items of a page."""
     try:
         page = load(Path(document.path))
-    except PageError as error:
+    except Failed as error:
         raise pytest.Collector.CollectError(str(error)) from error
     offsets = [0]
     for line in document.text.splitlines(keepends=True):
@@ -64,16 +70,19 @@ def regions(document: Document) -> Iterator[Region]:
         return Region(start, start, parsed=name, evaluator=lambda example: act(example.namespace))
 
     yield item("ready", 0, lambda names: begin(names, page))
-    for part in page.parts:
-        if isinstance(part, Block) or (isinstance(part, Fence) and part.name):
-            slug = re.sub(r"\W+", "-", part.heading.lower()).strip("-")
-            start = offsets[part.line - 1]
-            if faults.is_fault(page.number) and part in faults.first(page, "Solution", "Clean up"):
-                look = unfixed if part.heading == "Solution" else fixed
-                yield item(look.__name__, start - 1, lambda names, look=look: look(names, page))
-            yield item(
-                f"line-{part.line}-{slug}", start, lambda names, part=part: step(names, part)
-            )
+    before: dict[int, Callable[[dict[str, Any]], None]] = {}  # what to look at, by line
+    last = page.blocks[-1:]
+    for block in ([b for b in page.blocks if b.cleanup][:1] + last)[:2]:
+        before[block.line] = undeclared
+    if page.fault:
+        before[page.section("Solution")[0].line] = unfixed
+        before[page.section("Clean up")[0].line] = fixed
+    for part in page.actions:
+        slug = re.sub(r"\W+", "-", part.heading.lower()).strip("-")
+        start = offsets[part.line - 1]
+        if look := before.get(part.line):
+            yield item(f"{look.__name__}-{part.line}", start - 1, look)
+        yield item(f"line-{part.line}-{slug}", start, partial(step, part=part))
     yield item("nothing-is-left", end - 1, nothing_left)  # Sybil orders the items by place
     yield item("wrong-outputs-are-caught", end, wrong_outputs)
 
@@ -111,11 +120,8 @@ def step(names: dict[str, Any], part: Block | Fence) -> None:
     before = len(run.steps)
     report = ""
     try:
-        if isinstance(part, Fence):
-            run.write(part)
-        else:
-            run.block(part)
-    except PageFailure as failure:
+        run.act(part)
+    except Failed as failure:
         report = str(failure)
     if isinstance(part, Block):
         done = len(run.steps) - before
@@ -124,13 +130,23 @@ def step(names: dict[str, Any], part: Block | Fence) -> None:
         pytest.fail(report, pytrace=False)
 
 
-def unfixed(names: dict[str, Any], page: Page) -> None:
+def undeclared(names: dict[str, Any]) -> None:
+    """What a page made up to here is what it says that it makes."""
+    page, before = the_run(names).page, names["before"]
+    made = [*page.makes, *elsewhere(page)]
+    new = settled(lambda: {t for t in snapshot() - before if not declared(t, made)})
+    if new:
+        pytest.fail("\n".join(f"not in a makes directive: {thing}" for thing in new), pytrace=False)
+
+
+def unfixed(names: dict[str, Any]) -> None:
     """Before its solution the check of a fault fails, and the doctor has named the cause."""
     run = the_run(names)
+    page, cause = run.page, run.page.path.stem.removeprefix(f"{run.page.number}-")
     said = [step.outcome.output for step in run.steps if "./lab doctor" in step.command.text]
-    right = [f"cause      {faults.cause(page)}" in lines for lines in said]
+    right = [f"cause      {cause}" in lines for lines in said]
     names["item"].user_properties.append(("doctor", right == [True]))
-    assert right == [True], f"expected one doctor, and the cause {faults.cause(page)}: {said}"
+    assert right == [True], f"expected one doctor, and the cause {cause}: {said}"
     looking = Run(page, ROOT)
     try:
         looks = [(block, c) for block in page.blocks if block.check for c in block.commands]
@@ -140,14 +156,32 @@ def unfixed(names: dict[str, Any], page: Page) -> None:
     assert any(reports), "the check says fixed before the solution"
 
 
-def fixed(names: dict[str, Any], page: Page) -> None:
+def fixed(names: dict[str, Any]) -> None:
     """After its solution the doctor finds nothing wrong with the fault's caller."""
-    the_run(names)
-    (command,) = re.findall(r"^\$ \./lab (doctor \S+)$", "\n".join(page.lines), re.M)
+    undeclared(names)
+    text = "\n".join(the_run(names).page.lines)
+    (command,) = re.findall(r"^\$ \./lab (doctor \S+)$", text, re.M)
     done = subprocess.run(
         ["./lab", *command.split()], cwd=ROOT, text=True, capture_output=True, timeout=60
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def changes(page: Page, before: set[Any]) -> list[str]:
+    """What is on the machine and was not BEFORE, or the other way round, and is not others'."""
+    others = elsewhere(page)
+
+    def others_do(thing: Any) -> bool:
+        return declared(thing, others) and thing not in page.makes
+
+    left = settled(lambda: {t for t in snapshot() - before if not others_do(t)})
+    # An untagged image that was there before is nobody's: building and removing its like takes it.
+    # A container with a name of the engine's making is a passing one of another page, and what
+    # begins with tb-pages- is another test's (tests/support/lab.py).
+    nobodys = re.compile(r"image [0-9a-f]{12}|container [a-z]+_[a-z]+\d?|.* tb-pages-.*")
+    gone = [t for t in sorted(before - snapshot()) if not others_do(t)]
+    told = [f"gone: {t}" for t in gone if not nobodys.fullmatch(str(t))]
+    return [*(f"left: {t}" for t in left), *told]
 
 
 def nothing_left(names: dict[str, Any]) -> None:
@@ -156,30 +190,23 @@ def nothing_left(names: dict[str, Any]) -> None:
         pytest.skip("the page was not run")
     if run.failed:  # what must then leave nothing is our clean-up, else the page's own
         run.finish()
-    after = snapshot()
+    told = changes(run.page, names["before"])
     run.finish()
     names["steps"] = None if run.failed else run.steps
+    names["rules"] = run.page.rules
     count(names, milliseconds=round(1000 * (time.monotonic() - names["begun"])))
-    left = [f"left: {t}" for t in sorted(after - names["before"])]
-    # An untagged image that was there before is nobody's: building and removing its like takes it.
-    gone = [
-        f"gone: {t}"
-        for t in sorted(names["before"] - after)
-        if not re.fullmatch(r"image [0-9a-f]{12}", str(t))
-    ]
-    if left or gone:
-        pytest.fail("\n".join(["before and after the page differ", *left, *gone]), pytrace=False)
+    if told:
+        pytest.fail("\n".join(["before and after the page differ", *told]), pytrace=False)
 
 
 def wrong_outputs(names: dict[str, Any]) -> None:
     steps = names.get("steps")
     if steps is None:
         pytest.skip("the page was not run to its end")
-    assert replay(steps) is None, "the right page must match what was printed"
-    tried = list(mutants(steps))
-    escaped = [wrong for wrong in tried if replay(steps, wrong) is None]
-    count(names, mutants=len(tried), caught=len(tried) - len(escaped))
-    if escaped or not tried:
+    wrong = list(tried(steps, names["rules"]))
+    escaped = [command for command, caught in wrong if not caught]
+    count(names, mutants=len(wrong), caught=len(wrong) - len(escaped))
+    if escaped or not wrong:
         shown = ["\n".join([f"line {w.line}: $ {w.text}", *w.expected]) for w in escaped]
         pytest.fail("\n".join(["wrong outputs that pass:", *shown]), pytrace=False)
 
@@ -201,9 +228,41 @@ class Pages:
     def __init__(self) -> None:
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.doctor: list[bool] = []  # for each fault that it has seen, whether it knew the cause
+        self.left_out = 0  # tests that need an engine, where nobody asked for them
         names = [path.name for path in find(LABS).values()]
         sybil = PageSybil([regions], path=str(LABS), filenames=names, teardown=finish)
         self.pytest_collect_file = sybil.pytest()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of xdist whether somebody named a path: it is given one in any case."""
+        node.workerinput["asked"] = asked(node.config)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Let one worker run all that plays pages of one group."""
+        if config.getoption("dist") != "loadgroup":
+            return None
+        from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+        class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
+            def _split_scope(self, nodeid: str) -> str:
+                if page := re.search(
+                    r"^labs/(?:.*/)?(\d\d(?:-\d\d)?)-[a-z]|\[(\d\d[\d-]*) ", nodeid
+                ):
+                    return group(load(find(LABS)[page[1] or page[2]]))
+                return nodeid
+
+        return ByGroup(config, log)
+
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        if not asked(config):
+            away = [item for item in items if not item.nodeid.startswith(NO_ENGINE)]
+            self.left_out = len(away)
+            config.hook.pytest_deselected(items=away)
+            items[:] = [item for item in items if item.nodeid.startswith(NO_ENGINE)]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
@@ -213,11 +272,11 @@ class Pages:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
-            for name, numbers in report.user_properties:
-                if name == "lab":
-                    self.counts[report.nodeid.split("::")[0]].update(numbers)
+            for name, value in report.user_properties:
+                if name == "lab" and isinstance(value, dict):
+                    self.counts[report.nodeid.split("::")[0]].update(value)
                 elif name == "doctor":
-                    self.doctor.append(numbers)
+                    self.doctor.append(bool(value))
 
     def shortfall(self) -> list[str]:
         """What keeps the whole from being a proof; empty when it is one."""
@@ -247,11 +306,15 @@ class Pages:
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        write = terminalreporter.write_line
+        if not asked(terminalreporter.config):
+            write("only what needs no engine was run; name a path for the rest: pytest labs tests")
         if not self.counts:
             return
         t = self.total()
-        write = terminalreporter.write_line
         terminalreporter.section("lab pages")
+        for name, c in sorted(self.counts.items(), key=lambda one: -one[1]["milliseconds"]):
+            write(f"{c['milliseconds'] / 1000:6.1f} s  {Path(name).stem}")
         write(f"{t['pages']} pages, {t['blocks']} blocks, {t['milliseconds'] / 1000:.1f} s in all")
         write(
             f"{t['commands']} of {t['on pages']} commands executed; {t['compared']} with their"
@@ -266,3 +329,10 @@ class Pages:
                 write(f"{n} commands NOT EXECUTED, all of {name}: {lacks}", yellow=True)
         for line in self.shortfall():
             write(f"NOT ENOUGH: {line}", red=True)
+
+
+def asked(config: pytest.Config) -> bool:
+    """Whether somebody named a path, and not pyproject.toml's testpaths."""
+    if hasattr(config, "workerinput"):
+        return bool(config.workerinput["asked"])
+    return config.args_source != pytest.Config.ArgsSource.TESTPATHS

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.pages.session import MOST, Session
+from labkit.pages.session import MOST, Session
 
 
 @pytest.fixture

@@ -1,0 +1,15 @@
+"""Makes the lab pages tests, and what needs an engine a matter of asking: see tests/support."""
+
+import pytest
+
+from tests.support.pages import Pages
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the pages' plugin: a conftest's own hooks reach the files beside it alone."""
+    config.pluginmanager.register(Pages(), "lab-pages")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take --thorough."""
+    parser.addoption("--thorough", action="store_true", help="break every page off at every step")

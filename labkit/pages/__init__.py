@@ -1,0 +1,1 @@
+"""The lab pages as programs: parse, play, check, clean up and re-record what is in labs/*.md."""
