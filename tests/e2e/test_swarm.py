@@ -18,8 +18,8 @@ from tests.support.pair import ALIVE, GRACEFUL_TIMEOUT
 
 # What may differ, by service; each has its reason in the file.
 CHANGED = {
-    "webapp": {"ports", "develop", "volumes", "deploy"},
-    "client": {"depends_on", "develop", "volumes", "environment", "healthcheck", "deploy"},
+    "webapp": {"ports", "develop", "tmpfs", "volumes", "stop_grace_period", "deploy"},
+    "client": {"depends_on", "develop", "tmpfs", "volumes", "environment", "healthcheck", "deploy"},
 }
 
 Config = dict[str, Any]
@@ -41,7 +41,7 @@ def wrong(base: Config, stack: Config) -> Iterator[str]:
         changed = {key for key in ours | theirs if ours.get(key) != theirs.get(key)}
         if changed != may:
             yield f"{name}: differs in {sorted(changed ^ may)}"
-        for key in ("ports", "develop", "depends_on"):
+        for key in ("ports", "develop", "depends_on", "tmpfs"):
             if key in theirs:
                 yield f"{name}: {key}, which Swarm does not take, or not as it stands"
         tmpfs = [v["target"] for v in theirs.get("volumes", []) if v["type"] == "tmpfs"]
@@ -89,6 +89,7 @@ def test_the_stack_is_compose_with_what_it_says(base: Config, stack: Config) -> 
         ("webapp ports", [{"target": 8000}], "webapp: ports"),
         ("webapp develop", {}, "webapp: develop"),
         ("client depends_on", {}, "client: depends_on"),
+        ("client tmpfs", ["/tmp"], "client: tmpfs"),
         ("webapp volumes", [], "in memory"),
         ("client volumes", [{"type": "tmpfs", "target": "/var/tmp"}], "in memory"),
         ("webapp deploy resources limits memory", "1", "other limits"),

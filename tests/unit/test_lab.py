@@ -41,7 +41,7 @@ def test_a_word_that_is_handed_over_refuses_what_it_does_not_know(word: str) -> 
         (["frobnicate"], "unknown word 'frobnicate'"),
         (["up", "now"], "unexpected argument 'now'"),
         (["down", "--now"], "unexpected argument '--now'"),
-        (["test", "everything"], "unexpected argument 'everything'"),
+        (["test", "everything"], "unknown part 'everything'"),
         (["nodes", "start"], "'start': expected up, down or status"),
     ],
 )
