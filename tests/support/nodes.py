@@ -54,6 +54,6 @@ def there() -> list[str]:
             command = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if str(DIR) in command and process.parent.name not in ("29956", "29961", "29973"):
+        if str(DIR) in command:
             found.append(command)
     return found
