@@ -69,17 +69,14 @@ def test_up_again_changes_nothing_even_cut_off(running: Env) -> None:
     assert answers(running)
 
 
-@pytest.mark.parametrize("number", [None, signal.SIGTERM], ids=["to-the-end", "cut-off"])
-def test_the_labs_give_a_running_pair_back(running: Env, number: int | None) -> None:
+def test_the_labs_give_a_running_pair_back_also_when_cut_off(running: Env) -> None:
     before = objects(running)
     labs = ["./lab", "test", "labs", "--collect-only", "--quiet"]
-    if number:
-        assert cut_off(labs, "- removing the pair", number, running) == 128 + number
-    else:
-        run(*labs, env=running)
-    after = objects(running)
-    assert len(after) == 3
-    assert not set(before) & set(after)
+    run(*labs, env=running)
+    assert not set(before) & set(objects(running)), "they have not removed it"
+    assert answers(running)
+    assert cut_off(labs, "- removing the pair", signal.SIGTERM, running) == 143
+    assert len(objects(running)) == 3
     assert answers(running)
 
 
