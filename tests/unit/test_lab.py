@@ -71,9 +71,11 @@ def test_a_step_that_takes_long_shows_its_last_line_until_it_ends(tmp_path: Path
     argv = ["bash", "-c", script, "-", str(tmp_path)]
     with subprocess.Popen(argv, cwd=ROOT, text=True, stdout=subprocess.PIPE) as process:
         assert process.stdout
-        assert process.stdout.readline() == "- waiting\n"
-        for _ in range(2):
-            assert any(line.endswith(" s  so far\n") for line in process.stdout)
-        (tmp_path / "go").touch()
+        try:
+            assert process.stdout.readline() == "- waiting\n"
+            for _ in range(2):
+                assert any(line.endswith(" s  so far\n") for line in process.stdout)
+        finally:
+            (tmp_path / "go").touch()
         process.stdout.read()
     assert process.returncode == 0
