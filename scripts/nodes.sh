@@ -90,16 +90,15 @@ plug() { # N: a network of its own, and a cable to the bridge
 # No way out, so no proxy, and a name server that refuses at once: one out of reach takes seconds.
 start() { # N
   mkdir "$dir/node$1"
-  # In a subshell, as bash would tell of the end of a job of its own.
-  # shellcheck disable=SC2016  # for the shell inside
-  (env --default-signal -u HTTP_PROXY -u HTTPS_PROXY -u http_proxy -u https_proxy \
-    setsid nsenter --net="/run/netns/tb-node$1" \
-    unshare --mount --uts --pid --fork --mount-proc --kill-child \
+  # Inside before anything is in the background: so whoever cleans up finds it by its network.
+  # shellcheck disable=SC2016  # for the shells inside
+  nsenter --net="/run/netns/tb-node$1" sh -c '"$@" >"$0" 2>&1 </dev/null &' "$dir/node$1/log" \
+    env --default-signal -u HTTP_PROXY -u HTTPS_PROXY -u http_proxy -u https_proxy \
+    setsid unshare --mount --uts --pid --fork --mount-proc --kill-child \
     sh -c 'hostname "$0" && mount -t tmpfs tmpfs /run && dockerd "$@"; exit' "node$1" \
     --config-file /dev/null --data-root "$dir/node$1/data" --exec-root /run/docker \
     --pidfile /run/docker.pid -H "unix://$dir/node$1/docker.sock" --dns 127.0.0.1 \
-    --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$cgroup" \
-    >"$dir/node$1/log" 2>&1 </dev/null &)
+    --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$cgroup"
 }
 
 await() { # N

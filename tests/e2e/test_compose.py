@@ -1,103 +1,103 @@
-"""compose.yaml and its override, as a reader starts them."""
-
-from __future__ import annotations
+"""compose.yaml as a reader starts it: who answers whom, seen from inside and from outside."""
 
 import json
 import urllib.request
+from typing import Any
+from urllib.error import HTTPError
 
 import pytest
-from conftest import docker
+
+from tests.support.engine import Pair, docker
+
+ASK = "import sys, requests; print(requests.get(sys.argv[1], timeout=20).text)"
 
 
-def last_call(pair):
-    lines = pair.logs("client")
-    calls = [json.loads(line) for line in lines if line.startswith("{")]
-    return [call for call in calls if call["event"] == "call"][-1]
+def get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        return error.code, error.read().decode()
 
 
-def test_the_client_calls_the_webapp_by_its_name(pair):
-    call = last_call(pair)
-    address = pair.inspect("webapp")["NetworkSettings"]["Networks"][pair.network]["IPAddress"]
+def ask(pair: Pair, path: str) -> Any:
+    """What the webapp answers to the client's container, by name and across the bridge."""
+    return json.loads(pair.python("client", "-c", ASK, f"http://webapp:8000{path}"))
+
+
+def test_the_client_calls_the_webapp_by_its_name(pair: Pair) -> None:
+    call = [line for line in pair.logs("client") if line["event"] == "call"][-1]
+    address = pair.end("webapp")["IPAddress"]
     assert (call["ok"], call["name"], call["address"], call["code"]) == (True, "webapp", address, 0)
     assert call["bridge"] == "user-defined"
     assert call["resolver"] == ["127.0.0.11"]
     assert call["answered_by"] == pair.inspect("webapp")["Config"]["Hostname"]
 
 
-def test_both_services_are_healthy(pair):
-    health = {
-        name: pair.inspect(name)["State"]["Health"]["Status"] for name in ("webapp", "client")
-    }
-    assert health == {"webapp": "healthy", "client": "healthy"}
+def test_both_services_are_healthy(pair: Pair) -> None:
+    for service in ("webapp", "client"):
+        assert pair.inspect(service)["State"]["Health"]["Status"] == "healthy", service
 
 
-def test_the_page_answers_on_127_0_0_1_only(pair):
+def test_the_page_answers_on_127_0_0_1_only(pair: Pair) -> None:
     published = pair.inspect("webapp")["NetworkSettings"]["Ports"]["8000/tcp"]
     assert {port["HostIp"] for port in published} == {"127.0.0.1"}
-    with urllib.request.urlopen(f"http://127.0.0.1:{published[0]['HostPort']}/") as answer:
-        assert json.load(answer)["hostname"] == pair.inspect("webapp")["Config"]["Hostname"]
+    status, text = get(f"{pair.url}/")
+    assert (status, json.loads(text)["hostname"]) == (
+        200, pair.inspect("webapp")["Config"]["Hostname"],
+    )  # fmt: skip
 
 
-def test_the_network_is_a_bridge_of_the_projects_own(pair):
+def test_the_network_is_a_bridge_of_the_projects_own(pair: Pair) -> None:
     network = json.loads(docker("network", "inspect", pair.network).stdout)[0]
     assert network["Driver"] == "bridge"
     assert network["Labels"]["two-bridges"] == "pair"
-    assert len(network["Containers"]) == 2
+    assert {pair.container("webapp"), pair.container("client")} <= set(network["Containers"])
 
 
-def test_the_client_recovers_when_the_webapp_comes_back_elsewhere(make_pair):
-    pair = make_pair(CLIENT_FORMAT="json", CLIENT_INTERVAL="0.2", CLIENT_BACKOFF_MAX="0.5")
-    pair.compose("up", "--detach", "--wait")
-    before = last_call(pair)
-    pair.compose("rm", "--stop", "--force", "webapp")
-    # Takes the address that is free now, so that the new webapp gets another one.
-    squatter = docker(
-        "run", "--detach", "--label", "two-bridges=test", "--network", pair.network,
-        "alpine", "sleep", "60",
-    ).stdout.strip()  # fmt: skip
-    try:
-        pair.compose("up", "--detach", "--wait")
-        after = last_call(pair)
-    finally:
-        docker("rm", "--force", squatter)
-    assert after["ok"]
-    assert after["address"] != before["address"]
-    assert after["answered_by"] != before["answered_by"]
+def test_the_webapp_tells_who_answers_and_who_calls(pair: Pair) -> None:
+    me, webapp = ask(pair, "/"), pair.end("webapp")
+    assert me["hostname"] == pair.inspect("webapp")["Config"]["Hostname"]
+    assert webapp["IPAddress"] in me["addresses"]
+    assert me["gateway"] == webapp["Gateway"]
+    assert me["resolver"]["nameservers"] == ["127.0.0.11"]
+    assert me["bridge"]["kind"] == "user-defined"
+    assert me["caller"]["address"] == pair.end("client")["IPAddress"]
+    assert me["caller"]["name"] == f"{pair.project}-client-1.{pair.network}"
+    ethernet = [one for one in me["interfaces"] if one["name"].startswith("eth")]
+    assert f"{webapp['IPAddress']}/{webapp['IPPrefixLen']}" in json.dumps(ethernet)
 
 
-@pytest.fixture(scope="module")
-def default_bridge(make_pair):
-    """The pair with the override, and what `up --wait` said of it."""
-    pair = make_pair(
-        ("compose.yaml", "compose.default-bridge.yaml"),
-        CLIENT_FORMAT="json", CLIENT_BACKOFF_MAX="1",
-    )  # fmt: skip
-    return pair, pair.compose("up", "--detach", "--wait", check=False)
+def test_the_webapp_resolves_the_client_by_its_service_name(pair: Pair) -> None:
+    found = ask(pair, "/resolve?name=client")
+    assert found["addresses"] == [pair.end("client")["IPAddress"]]
+    assert found["server"] == "127.0.0.11"
 
 
-def test_on_the_default_bridge_up_wait_fails_because_the_client_is_unhealthy(default_bridge):
-    pair, up = default_bridge
-    assert up.returncode == 1
-    assert "client" in up.stderr
-    assert "unhealthy" in up.stderr
-    assert pair.inspect("client")["State"]["Health"]["Status"] == "unhealthy"
-    assert pair.inspect("webapp")["State"]["Health"]["Status"] == "healthy"
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/healthz", 200),
+        ("/resolve?name=no-such-host.invalid", 404),
+        ("/resolve?name=a..b", 400),
+        ("/delay/0.1", 200),
+        ("/status/503", 503),
+        ("/nowhere", 404),
+    ],
+)
+def test_each_route_has_its_status(pair: Pair, path: str, status: int) -> None:
+    assert get(pair.url + path)[0] == status
 
 
-def test_on_the_default_bridge_the_client_says_that_the_name_does_not_resolve(default_bridge):
-    call = last_call(default_bridge[0])
-    assert (call["ok"], call["step"], call["code"]) == (False, "resolve", 6)
-    assert call["bridge"] == "default"
-    assert "docker network create" in call["cure"]
+def test_metrics_count_each_request_once_over_all_workers(pair: Pair) -> None:
+    """In the container, as the workers share files there in memory, on a root that is read-only."""
 
+    def count() -> float:
+        lines = get(f"{pair.url}/metrics")[1].splitlines()
+        ours = [ln for ln in lines if ln.startswith("http_requests_total{") and "/status/" in ln]
+        return sum(float(line.split()[-1]) for line in ours)
 
-def test_with_the_override_both_are_on_docker0_and_nowhere_else(default_bridge):
-    for service in ("webapp", "client"):
-        networks = default_bridge[0].inspect(service)["NetworkSettings"]["Networks"]
-        assert list(networks) == ["bridge"]
-
-
-def test_on_the_default_bridge_the_client_is_answered_by_address(default_bridge):
-    pair, _ = default_bridge
-    address = pair.inspect("webapp")["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
-    assert pair.ask("/healthz", host=address).status == 200
+    before = count()
+    for _ in range(12):
+        assert get(f"{pair.url}/status/204")[0] == 204
+    assert count() - before == 12

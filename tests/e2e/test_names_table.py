@@ -4,14 +4,13 @@ The page is the only source: its names.yaml is started, every name in its table 
 every column, and what is found must be the table, cell by cell.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterable, Iterator
 
 import pytest
-from conftest import ROOT, docker, fresh_name, run
 
-from labkit.pages.parse import load
+from labkit.pages.parse import Fence, load
+from tests.support.engine import LABEL, ROOT, docker, fresh_name, run
 
 PAGE = load(ROOT / "labs" / "07-many-networks.md")
 PROJECT = "lab07"  # on the page
@@ -36,7 +35,7 @@ NETWORKS = {
 LOOK_UP = 'for name; do echo "$name" $(getent ahostsv4 "$name" | cut -d " " -f 1 | sort -u); done'
 
 
-def table():
+def table() -> dict[str, dict[str, str]]:
     """The page's table, by kind of name; each row by the names of the columns."""
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
@@ -48,10 +47,10 @@ def table():
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page's project under a name of the test's own, `web` on the default bridge as well."""
     name = fresh_name()
-    [fence] = [fence for fence in PAGE.files if fence.name == "names.yaml"]
+    [fence] = [one for one in PAGE.actions if isinstance(one, Fence) and one.name == "names.yaml"]
     file = tmp_path_factory.mktemp("names") / "names.yaml"
     file.write_text("\n".join(fence.source).replace(PROJECT, name), encoding="utf-8")
     compose = ("docker", "compose", "--project-name", name, "--file", str(file))
@@ -60,24 +59,24 @@ def project(tmp_path_factory):
         docker("network", "connect", "bridge", f"{name}-web-1")
         yield name
     finally:
-        run(*compose, "down", "--timeout", "5")
+        run(*compose, "down", "--timeout", "0")
 
 
-def addresses(container):
+def addresses(container: str) -> set[str]:
     look = "{{range .NetworkSettings.Networks}}{{println .IPAddress}}{{end}}"
     return set(docker("container", "inspect", "--format", look, container).stdout.split())
 
 
-def look_up(network, names):
+def look_up(network: str, names: Iterable[str]) -> dict[str, set[str]]:
     """The addresses of each name, asked from a new container on NETWORK."""
-    words = ("--label", "two-bridges=test", "--network", network, "python:3.13-slim")
+    words = (*LABEL, "--network", network, "python:3.13-slim")
     done = docker("run", "--rm", *words, "sh", "-c", LOOK_UP, "-", "localhost", *names)
     found = {name: set(rest) for name, *rest in map(str.split, done.stdout.splitlines())}
     assert found["localhost"] == {"127.0.0.1"}, "nothing resolves at all"
     return found
 
 
-def test_the_table_holds(project):
+def test_the_table_holds(project: str) -> None:
     written = table()
     assert set(written) == KINDS
     short_id = docker("ps", "--quiet", "--filter", f"name=^{project}-web-1$").stdout.strip()

@@ -1,70 +1,30 @@
 """`./lab nodes`: three engines that answer each other, and that leave nothing, however they end."""
 
-import fcntl
 import os
 import signal
 import subprocess
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from labkit.pages.things import missing
+from tests.support.engine import LIMIT
+from tests.support.nodes import (
+    DIR,
+    LINKS,
+    NAMESPACES,
+    SCRIPT,
+    alone,
+    engine,
+    needed,
+    nodes,
+    there,
+)  # fmt: skip
+from tests.support.until import until
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "scripts" / "nodes.sh"
-DIR = Path("/var/lib/two-bridges-nodes")
-LINKS, NAMESPACES = Path("/sys/class/net"), Path("/run/netns")
 NOTHING: list[str] = []
 
-pytestmark = pytest.mark.skipif(missing("nodes") is not None, reason=str(missing("nodes")))
-
-
-def nodes(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [SCRIPT, *args],
-        env=os.environ | env, text=True, capture_output=True, timeout=90, check=False,
-    )  # fmt: skip
-
-
-def engine(n: int, *words: str) -> subprocess.CompletedProcess[str]:
-    argv = ["docker", "-H", f"unix://{DIR}/node{n}/docker.sock", *words]
-    return subprocess.run(argv, text=True, capture_output=True, timeout=60, check=False)
-
-
-def there() -> list[str]:
-    """What nodes consist of, and so could leave."""
-    ours = (DIR.parent.glob(DIR.name), LINKS.glob("tb-node*"), NAMESPACES.glob("tb-node*"))
-    found = [str(path) for paths in ours for path in paths]
-    found += [path for path, _, _ in os.walk("/sys/fs/cgroup") if "two-bridges-nodes" in path]
-    rules = subprocess.check_output(["iptables", "-w", "-S", "FORWARD"], text=True)
-    found += [rule for rule in rules.splitlines() if "two-bridges-nodes" in rule]
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if str(DIR) in command:
-            found.append(command)
-    return found
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "not within 30 s"
-        time.sleep(0.002)
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """Nodes have fixed names, and other files' tests run at the same time: wait for one's turn."""
-    with (Path(tempfile.gettempdir()) / "two-bridges-test-nodes.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+pytestmark = needed
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -74,7 +34,7 @@ def turn() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def left(turn: None) -> Iterator[None]:
+def left(turn: object) -> Iterator[None]:
     assert there() == NOTHING, "nodes are there already: ./lab nodes down removes them"
     yield
     nodes("down")
@@ -91,9 +51,9 @@ def test_they_answer_each_other_and_go_with_all_that_they_hold() -> None:
     again = nodes("up")
     assert (again.returncode, "./lab nodes down removes it" in again.stderr) == (3, True)
 
-    saved = subprocess.check_output(["docker", "save", "alpine:latest"], timeout=60)
+    saved = subprocess.check_output(["docker", "save", "alpine:latest"], timeout=LIMIT)
     load = ["docker", "-H", f"unix://{DIR}/node1/docker.sock", "load", "--quiet"]
-    subprocess.run(load, input=saved, check=True, capture_output=True, timeout=60)
+    subprocess.run(load, input=saved, check=True, capture_output=True, timeout=LIMIT)
     ping = engine(1, "run", "--rm", "--network", "host", "alpine", "ping", "-c", "1", "10.109.0.2")
     assert ping.returncode == 0, ping.stdout
     out = engine(1, "run", "--rm", "--network", "host", "alpine", "ping", "-c", "1", "192.0.2.1")
@@ -127,24 +87,34 @@ def start() -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_interrupted_it_leaves_nothing(number: signal.Signals, moment: str) -> None:
+# A terminal sends Ctrl-C to all of the group, `kill` ends the script alone.
+@pytest.mark.parametrize(
+    ("moment", "send", "number"),
+    [
+        ("claimed", os.killpg, signal.SIGINT),
+        ("the second is plugged", os.kill, signal.SIGTERM),
+        ("the first is started", os.kill, signal.SIGTERM),
+        ("the first listens", os.killpg, signal.SIGINT),
+        ("the third is started", os.kill, signal.SIGTERM),
+    ],
+)
+def test_interrupted_it_leaves_nothing(
+    moment: str, send: Callable[[int, int], None], number: signal.Signals
+) -> None:
     up = start()
-    wait_for(MOMENTS[moment])
-    # A terminal sends Ctrl-C to all of the group, `kill` ends the script alone.
-    (os.killpg if number == signal.SIGINT else os.kill)(up.pid, number)
-    _, said = up.communicate(timeout=60)
+    until(MOMENTS[moment])
+    send(up.pid, number)
+    _, said = up.communicate(timeout=LIMIT)
     assert (up.returncode, said[-17:]) == (128 + number, "lab: interrupted\n")
     assert there() == NOTHING
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", ["the second is plugged", "the third is started"])
 def test_down_mends_what_a_killed_up_has_left(moment: str) -> None:
     up = start()
-    wait_for(MOMENTS[moment])
+    until(MOMENTS[moment])
     up.kill()
-    up.communicate(timeout=60)
+    up.communicate(timeout=LIMIT)
     assert DIR.exists()
     down = nodes("down")
     assert (down.returncode, down.stderr) == (0, "")
@@ -155,7 +125,7 @@ def test_an_engine_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path)
     fake = tmp_path / "dockerd"
     fake.write_text("#!/bin/sh\necho no space left for me\nexit 1\n")
     fake.chmod(0o755)
-    up = nodes("up", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    up = nodes("up", env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert up.returncode == 1
     assert "    no space left for me\n" in up.stderr
     assert "the engine of node1 does not answer: expected it within 30 s" in up.stderr
@@ -183,7 +153,9 @@ def test_what_others_made_is_left_alone() -> None:
 
 def test_only_root_may(tmp_path: Path) -> None:
     argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "bash", "-s", "up"]
-    done = subprocess.run(argv, input=SCRIPT.read_text(), text=True, capture_output=True, cwd="/")
+    done = subprocess.run(
+        argv, input=Path(SCRIPT).read_text(), text=True, capture_output=True, cwd="/"
+    )
     assert (done.returncode, done.stderr) == (
         3, "lab: nodes: only root can start engines: sudo ./lab nodes up\n",
     )  # fmt: skip
@@ -193,7 +165,7 @@ def test_a_machine_that_lacks_something_is_told_what(tmp_path: Path) -> None:
     for name in ("bash", "env", "uname", "id", "docker", "ip", "nsenter", "unshare"):
         where = subprocess.check_output(["which", name], text=True).strip()
         (tmp_path / name).symlink_to(where)
-    done = nodes("up", PATH=str(tmp_path))
+    done = nodes("up", env={"PATH": str(tmp_path)})
     assert done.returncode == 3
     assert "not on the PATH: dockerd iptables (Debian: " in done.stderr
 

@@ -1,60 +1,60 @@
 """labs/*.sh: the story that each tells, and that nothing of it stays."""
 
-from __future__ import annotations
-
 import signal
-import subprocess
-import time
+from collections.abc import Callable
 
 import pytest
-from conftest import ROOT, docker, run
 
-SCRIPTS = {"labs/default-bridge.sh": "default", "labs/user-defined-bridge.sh": "own"}
+from tests.support.engine import cut_off, docker, run
+
+DEFAULT, OWN = "labs/default-bridge.sh", "labs/user-defined-bridge.sh"
+PREFIX = {DEFAULT: "default", OWN: "own"}
 
 
-def left_behind(prefix):
+def there(prefix: str) -> set[str]:
     names = docker("ps", "--all", "--format", "{{.Names}}").stdout.split()
     networks = docker("network", "ls", "--format", "{{.Name}}").stdout.split()
     return {f"{prefix}-webapp", f"{prefix}-client", f"{prefix}-bridge"} & {*names, *networks}
 
 
-def test_on_the_default_bridge_the_name_fails_and_the_address_works():
-    out = run("labs/default-bridge.sh").stdout
+def test_on_the_default_bridge_the_name_fails_and_the_address_works() -> None:
+    out = run(DEFAULT).stdout
     by_name, by_address = out.split("exit code 6")
     assert "FAILED" in by_name
     assert " 200 " in by_address
     assert "$ docker run --rm" in by_address
-    assert left_behind("default") == set()
+    assert there("default") == set()
 
 
-def test_on_a_bridge_of_your_own_the_name_works():
-    out = run("labs/user-defined-bridge.sh").stdout
+def test_on_a_bridge_of_your_own_the_name_works() -> None:
+    out = run(OWN).stdout
     assert "nameserver 127.0.0.11" in out
     assert "own-webapp -> " in out
     assert " 200 " in out
-    assert left_behind("own") == set()
+    assert there("own") == set()
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize(
-    "line", ["docker compose", "docker run --detach", "docker exec", "docker run --rm"]
+    ("script", "moment"),
+    [
+        (DEFAULT, "$ docker compose"),
+        (DEFAULT, "$ docker run --detach"),
+        (DEFAULT, lambda: "default-webapp" in there("default")),
+        (DEFAULT, "$ docker run --rm"),
+        (OWN, lambda: "own-bridge" in there("own")),
+        (OWN, "$ docker exec"),
+    ],
+    ids=["build", "run", "running", "client", "network", "exec"],
 )
-@pytest.mark.parametrize("seconds", [0, 0.2])
-def test_cut_off_it_leaves_nothing(script, line, seconds):
-    with subprocess.Popen([script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert any(told.startswith(f"$ {line}") for told in process.stdout)
-        time.sleep(seconds)
-        process.send_signal(signal.SIGTERM)
-        process.stdout.read()
-    assert process.returncode == 143
-    assert left_behind(SCRIPTS[script]) == set()
+def test_cut_off_it_leaves_nothing(script: str, moment: str | Callable[[], bool]) -> None:
+    assert cut_off([script], moment, signal.SIGTERM) == 128 + signal.SIGTERM
+    assert there(PREFIX[script]) == set()
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_a_container_of_that_name_is_not_touched(script, start):
-    name = f"{SCRIPTS[script]}-webapp"
-    mine = start("--name", name, "alpine", "sleep", "60")
+@pytest.mark.parametrize("script", PREFIX)
+def test_a_container_of_that_name_is_not_touched(script: str, start: Callable[..., str]) -> None:
+    name = f"{PREFIX[script]}-webapp"
+    mine = start("--name", name, "alpine", "sleep", "600")
     done = run(script, check=False)
     assert done.returncode == 3
     assert f"a container named {name} is already there" in done.stderr
