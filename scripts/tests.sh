@@ -9,6 +9,7 @@ run_tests() { # [--engine NAME] [PART [ARG...]]
     case "${2:-}" in floor | newest) ;; *) die 2 "test: --engine '${2:-}': expected floor or newest" ;; esac
     venv
     prepare # the host's engine gives the base images
+    keep_log
     exec scripts/engines.sh "$2" ./lab test "${@:3}"
   fi
   [ $# = 0 ] || shift
@@ -93,7 +94,8 @@ test_deploy() {
 
 test_e2e() { pytest tests/e2e -n 2 --dist loadfile "$@"; }
 
-# Lab 05 starts the very pair that `up` has started, so that one goes for now, and comes back on its port.
+# Pages that share names run one after the other (tests/support/pages.py says which). Lab 05 starts the very pair
+# that `up` has started, so that one goes for now, and comes back on its port.
 test_labs() {
   local code=0
   if [ -n "$(docker compose ps --all --quiet)" ]; then
@@ -106,7 +108,7 @@ test_labs() {
     }
     must "removing the pair, as lab 05 starts it itself" compose_down
   fi
-  pytest labs tests/pages "$@" || code=$?
+  pytest labs tests/pages -n 2 --dist loadgroup "$@" || code=$?
   undo
   return $code
 }
