@@ -13,8 +13,9 @@ from labkit.pages.things import Thing
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 20.0  # seconds in which what is being removed has gone
 _NO_FILES = {".git", ".lab", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
-# The engine's ends of cables and its bridges go with their container or network, seen themselves.
-_ENGINES = re.compile(r"interface (?:veth[0-9a-f]{7}|br-[0-9a-f]{12})")
+# The engine's ends of cables and its bridges go with their container or network, seen themselves;
+# the tools' image stays, as those of the pair do.
+_NOBODYS = re.compile(r"interface (?:veth[0-9a-f]{7}|br-[0-9a-f]{12})|image two-bridges-tools:\w+")
 
 
 def files(root: Path) -> set[Thing]:
@@ -36,7 +37,7 @@ def snapshot() -> set[Thing]:
     """
     ignore = os.environ.get("LAB_LEAK_IGNORE", "(?!)")
     seen = things.inventory() | files(ROOT)
-    return {t for t in seen if not re.search(ignore, str(t)) and not _ENGINES.fullmatch(str(t))}
+    return {t for t in seen if not re.search(ignore, str(t)) and not _NOBODYS.fullmatch(str(t))}
 
 
 def declared(thing: Thing, made: Iterable[Thing]) -> bool:
