@@ -19,15 +19,15 @@ sys.argv[1:] = ["--config", "python:webapp.gunicorn_conf", "plain:app"]
 gunicorn.app.wsgiapp.run()
 """
 WAIT = """\
-import http.client, sys, time
-while True:
+import socket, sys, time
+for _ in range(300):
     try:
-        connection = http.client.HTTPConnection(sys.argv[1], 8000)
-        connection.request("GET", "/")
-        break
+        sys.exit(socket.create_connection((sys.argv[1], 8000), 1).close())
     except OSError:
         time.sleep(0.1)
+sys.exit("it did not listen within 30 s")
 """
+LABEL = "two-bridges=bench"
 SERVERS = {"webapp": ("-m", "webapp"), "flask": ("-c", PLAIN)}
 
 
@@ -47,16 +47,17 @@ def rate(address: str, seconds: int = 1) -> float:
 
 def main(image: str = "two-bridges-webapp", rounds: str = "15") -> None:
     """Print both medians, and that of the ratios."""
-    run = ("run", "--detach", "--rm", "--read-only", "--tmpfs", "/tmp", "--entrypoint", "python")  # noqa: S108
-    ids = {name: docker(*run, image, *argv).strip() for name, argv in SERVERS.items()}
+    run = ("run", "--rm", "--read-only", "--label", LABEL, "--entrypoint", "python")
     try:
-        look = ("inspect", "--format", "{{.NetworkSettings.IPAddress}}")
-        addresses = {name: docker(*look, container).strip() for name, container in ids.items()}
-        for address in addresses.values():
-            docker("run", "--rm", "--entrypoint", "python", image, "-c", WAIT, address)
+        addresses = {}
+        for name, argv in SERVERS.items():
+            made = docker(*run, "--detach", "--tmpfs", "/tmp", image, *argv).strip()  # noqa: S108
+            look = "{{.NetworkSettings.Networks.bridge.IPAddress}}"
+            addresses[name] = docker("inspect", "--format", look, made).strip()
+            docker(*run, image, "-c", WAIT, addresses[name])
         rates = [{name: rate(at) for name, at in addresses.items()} for _ in range(int(rounds))]
     finally:
-        docker("rm", "--force", *ids.values())
+        docker("rm", "--force", *docker("ps", "-aq", "--filter", f"label={LABEL}").split())
     for name in SERVERS:
         print(f"{name} {statistics.median(one[name] for one in rates):.0f} requests/s")
     print(f"ratio {statistics.median(one['webapp'] / one['flask'] for one in rates):.2f}")
