@@ -9,7 +9,7 @@
   23  the output could not be written, such as a pipe that nobody reads any more
   28  connecting or reading timed out
 
-Without URL, CLIENT_URL is called, else http://webapp:8000/. The exit codes are curl's. A run returns
+Without URL it calls CLIENT_URL, else http://webapp:8000/. The exit codes are curl's. A run returns
 that of its last failed call, a service (--count 0) that of its last call. SIGINT and SIGTERM end it
 at once, without the call under way.
 """
