@@ -94,6 +94,11 @@ test_deploy() {
 
 test_e2e() { pytest tests/e2e -n 2 --dist loadfile "$@"; }
 
+start_again() {
+  compose_down || true # what was cut off half-way, or the engine is still removing it
+  start_pair
+}
+
 # Pages that share names run one after the other (tests/support/pages.py says which). Lab 05 starts the very pair
 # that `up` has started, so that one goes for now, and comes back on its port.
 test_labs() {
@@ -103,7 +108,7 @@ test_labs() {
     undo() {
       local port=${published##*:}
       published= # once
-      [ -z "$port" ] || WEBAPP_PORT=$port step "starting the pair again" start_pair ||
+      [ -z "$port" ] || WEBAPP_PORT=$port step "starting the pair again" start_again ||
         echo "lab: the pair did not come back: ./lab up starts it" >&2
     }
     must "removing the pair, as lab 05 starts it itself" compose_down
