@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import signal
 import uuid
@@ -323,11 +324,13 @@ def left_behind() -> list[str]:
 
 
 def capturing() -> list[str]:
-    """The processes that capture."""
+    """The processes that capture, stopped: until they are ended, no trace comes to its end."""
     found = []
-    for comm in Path("/proc").glob("[0-9]*/comm"):
+    for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has just ended
-            found += [comm.parent.name] if comm.read_text() == "tcpdump\n" else []
+            if (process / "cmdline").read_bytes().startswith(b"tcpdump\0-Z"):
+                os.kill(int(process.name), signal.SIGSTOP)
+                found.append(process.name)
     return found
 
 
