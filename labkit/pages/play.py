@@ -1,12 +1,14 @@
 """A page run from its first block to its clean-up, compared as it goes."""
 
+import difflib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from labkit import Failed, docker
 from labkit.pages import things
-from labkit.pages.match import Bindings, difference, match, rewrite
+from labkit.pages.match import Bindings, match, rewrite
 from labkit.pages.parse import Block, Command, Fence, Page
 from labkit.pages.session import Outcome, Session
 from labkit.pages.things import Thing
@@ -14,17 +16,37 @@ from labkit.pages.things import Thing
 _SETTLE = 0.5  # seconds in which a docker run that was cut off has made its container
 
 
-class NotReady(docker.EngineError):
-    """Something of the page is there, or is not, when it must not; the text says the cure."""
-
-
 @dataclass(frozen=True)
 class Step:
-    """A command that was run, with what it did."""
+    """A command that was run, and what it did."""
 
+    place: str
     block: Block
     command: Command
     outcome: Outcome
+    shown: list[str] | None  # its output as the page should show it, where it does not
+
+    @property
+    def broken(self) -> str:
+        """How it ended, where it did not end as the page says."""
+        wanted, got = self.block.exit, self.outcome.status
+        wrong = "" if got == wanted else f"expected exit status {wanted}, got {got}"
+        return self.outcome.trouble or wrong
+
+    @property
+    def report(self) -> str:
+        """All that is not as the page says; empty where it is."""
+        reasons = [self.broken] if self.broken else []
+        if self.shown is not None:
+            both = self.command.expected, self.shown
+            lines = list(difflib.unified_diff(*both, "expected", "got", lineterm=""))
+            reasons += ["the output is not the page's:", *lines]
+            reasons += [] if lines else ["a value in it stood for another one before"]
+        elif reasons:
+            reasons += self.outcome.output[-15:]
+        command = "$ " + self.command.text.replace("\n", "\n> ")
+        told = [f"{self.place}: {self.block.heading}", command, *reasons]
+        return "\n".join(told) if reasons else ""
 
 
 class Run:
@@ -35,32 +57,31 @@ class Run:
         self.session = Session(root)
         self.bindings = Bindings(page.rules)
         self.steps: list[Step] = []
-        self.started = False
+        self.started = False  # whether there may be something to clean up
         self.failed = False
 
     def start(self, resume: bool = False) -> None:
-        """Begin; NotReady where something that the page makes is there, to RESUME: where nothing.
-
-        It then counts as failed, and there is nothing to clean up.
-        """
+        """Begin; EngineError where something of the page is there, or nothing is to RESUME."""
         number, there = self.page.number, things.present(self.page.makes, self.root)
         self.started = bool(there) is resume
-        self.failed = not self.started
-        if self.failed:
-            set_up = f"nothing of lab {number} is there: expected what ./lab break {number} sets up"
-            raise NotReady(
-                f"already there, from an earlier run or another lab: {', '.join(map(str, there))};"
-                f" expected none: ./lab clean {number} removes it"
-                if there
-                else set_up
+        if self.started:
+            return
+        self.failed = True
+        if resume:
+            raise docker.EngineError(
+                f"nothing of lab {number} is there: expected what ./lab break {number} sets up"
             )
+        raise docker.EngineError(
+            f"already there, from an earlier run or another lab: {', '.join(map(str, there))};"
+            f" expected none: ./lab clean {number} removes it"
+        )
 
     def act(self, part: Block | Fence) -> None:
-        """Save a file, or run and compare every command of a block; Failed at the first wrong."""
-        report = None
+        """Save a file, or do every command of a block; Failed at the first wrong."""
+        report = ""
         if isinstance(part, Block):
-            reports = (self.verdict(self.execute(part, command)) for command in part.commands)
-            report = next(filter(None, reports), None)
+            steps = (self.do(part, command) for command in part.commands)
+            report = next((step.report for step in steps if step.report), "")
         elif (path := self.root / str(part.name)).parent.is_dir():
             path.write_text("".join(line + "\n" for line in part.source), encoding="utf-8")
         else:
@@ -69,33 +90,25 @@ class Run:
             self.failed = True
             raise Failed(report)
 
-    def execute(self, block: Block, command: Command) -> Step:
-        """Run COMMAND, whatever it prints."""
-        step = Step(block, command, self.session.run(command.text, block.limit))
-        self.steps.append(step)
-        return step
+    def do(self, block: Block, command: Command) -> Step:
+        """Run COMMAND and compare it; the bindings learn from it."""
+        return self.judge(block, command, self.session.run(command.text, block.limit))
 
-    def verdict(self, step: Step) -> str | None:
-        """None where STEP did what the page says, else the report; the bindings learn from it."""
-        block, command, outcome = step.block, step.command, step.outcome
-        reasons = []
-        if outcome.trouble:
-            reasons.append(outcome.trouble)
-        elif outcome.status != block.exit:
-            reasons.append(f"expected exit status {block.exit}, got {outcome.status}")
-        learned: Bindings | None = self.bindings
+    def judge(self, block: Block, command: Command, outcome: Outcome) -> Step:
+        """Compare the OUTCOME of COMMAND; the bindings learn from it."""
+        shown = None
         if block.compare:
             learned = match(command.expected, outcome.output, self.bindings)
+            if not learned:
+                shown = rewrite(command.expected, outcome.output, self.bindings)
+            self.bindings = learned or self.bindings
+        self.steps.append(Step(self.page.at(command.line), block, command, outcome, shown))
+        return self.steps[-1]
+
+    def accept(self, step: Step) -> None:
+        """Take what STEP shows for the page's own: later outputs may mention its values."""
+        learned = match(step.shown or [], step.outcome.output, self.bindings)
         self.bindings = learned or self.bindings
-        if not learned:
-            reasons.append("the output is not the page's:")
-            reasons.append(difference(command.expected, outcome.output, self.bindings))
-        elif reasons:
-            reasons += outcome.output[-15:]
-        if not reasons:
-            return None
-        shown = command.text.replace("\n", "\n> ")
-        return "\n".join([f"{self.page.at(command.line)}: {block.heading}", f"$ {shown}", *reasons])
 
     def finish(self, interrupted: bool = False) -> list[Thing]:
         """End the shell; after a failure clean up. Return what even that could not remove."""
@@ -119,7 +132,7 @@ def clean(page: Page, root: Path, quick: bool = False) -> tuple[list[Thing], lis
     First by the page's own clean-up, in a fresh shell and with no heed to what it says, since
     some of it may be gone already; then, or at once with QUICK, by name.
     """
-    there = things.present(page.makes, root)
+    there = rest = things.present(page.makes, root)
     if there and not quick:
         session = Session(root)
         try:
@@ -128,23 +141,16 @@ def clean(page: Page, root: Path, quick: bool = False) -> tuple[list[Thing], lis
                     session.run(command.text, block.limit)
         finally:
             session.close()
-    rest = things.present(there, root) if there and not quick else there
+        rest = things.present(there, root)
     things.remove(rest, root)
     left = things.present(rest, root) if rest else []
     return [thing for thing in there if thing not in left], left
 
 
-def record(page: Page, steps: list[Step]) -> list[str]:
-    """The lines of PAGE with the outputs of STEPS, a whole run, where its own do not hold."""
-    bindings, written = Bindings(page.rules), []
-    for step in steps:
-        says, got = step.command.expected, step.outcome.output
-        learned = match(says, got, bindings) if step.block.compare else bindings
-        if not learned:
-            written.append((step.command.output, rewrite(says, got, bindings)))
-            learned = match(written[-1][1], got, bindings)
-        bindings = learned or bindings
+def rewritten(page: Page, steps: Sequence[Step]) -> list[str]:
+    """The lines of PAGE with the outputs of STEPS, a whole run."""
     lines = list(page.lines)
-    for where, output in reversed(written):
-        lines[where] = output
+    for step in reversed(steps):
+        if step.shown is not None:
+            lines[step.command.output] = step.shown
     return lines

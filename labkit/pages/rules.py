@@ -17,7 +17,8 @@ from dataclasses import dataclass
 Keys = tuple[tuple[str, str], ...]
 
 
-def _free(_: str) -> Keys:
+def free(_: str) -> Keys:
+    """The keys of a rule whose values may stand for any other."""
     return ()
 
 
@@ -42,7 +43,7 @@ class Rule:
 
     name: str
     pattern: str
-    keys: Callable[[str], Keys] = _free
+    keys: Callable[[str], Keys] = free
 
 
 _BYTE = r"25[0-4]|2[0-4]\d|1\d\d|[1-9]\d|[2-9]"  # 2 to 254

@@ -22,9 +22,9 @@ from typing import Any
 import pytest
 from sybil import Document, Example, Region, Sybil
 
-from labkit import Failed
+from labkit import Failed, docker
 from labkit.pages.parse import Block, Fence, Page, find, load
-from labkit.pages.play import NotReady, Run
+from labkit.pages.play import Run
 from labkit.pages.things import missing
 from tests.support.machine import ROOT, declared, settled, snapshot
 from tests.support.mutants import tried
@@ -96,7 +96,7 @@ def begin(names: dict[str, Any], page: Page) -> None:
     reason = ""
     try:
         names["run"].start()
-    except NotReady as error:
+    except docker.EngineError as error:
         reason = str(error)
     if reason:
         pytest.fail(reason, pytrace=False)
@@ -150,7 +150,7 @@ def unfixed(names: dict[str, Any]) -> None:
     looking = Run(page, ROOT)
     try:
         looks = [(block, c) for block in page.blocks if block.check for c in block.commands]
-        reports = [looking.verdict(looking.execute(block, c)) for block, c in looks]
+        reports = [looking.do(block, c).report for block, c in looks]
     finally:
         looking.session.close()
     assert any(reports), "the check says fixed before the solution"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from labkit.pages.match import Bindings
 from labkit.pages.parse import Page, load
-from labkit.pages.play import Step, record
+from labkit.pages.play import Run, Step, rewritten
 from labkit.pages.session import Outcome
 from tests.support.mutants import replay, tried
 
@@ -16,21 +16,21 @@ def page_of(folder: Path, *blocks: str) -> Page:
 
 
 def ran(page: Page, *outputs: list[str]) -> list[Step]:
+    run = Run(page, page.path.parent)
     commands = [(block, command) for block in page.blocks for command in block.commands]
-    return [
-        Step(block, command, Outcome(output, 0))
-        for (block, command), output in zip(commands, outputs, strict=True)
-    ]
+    for (block, command), output in zip(commands, outputs, strict=True):
+        run.accept(run.judge(block, command, Outcome(output, 0)))
+    return run.steps
 
 
 def test_a_page_that_holds_stays_as_it_is(tmp_path: Path) -> None:
     page = page_of(tmp_path, f"$ a\n{ID}\n$ b", "$ c\ntime=0.1 ms")
-    assert record(page, ran(page, [REAL], [], ["time=9.9 ms"])) == page.lines
+    assert rewritten(page, ran(page, [REAL], [], ["time=9.9 ms"])) == page.lines
 
 
 def test_only_the_lines_that_changed_are_written(tmp_path: Path) -> None:
     page = page_of(tmp_path, f"$ a\n{ID}\nold\n$ b\ngone", f"$ c\n{ID}")
-    lines = record(page, ran(page, [REAL, "new", "more"], [], [REAL]))
+    lines = rewritten(page, ran(page, [REAL, "new", "more"], [], [REAL]))
     assert lines == [
         "# Title", "```console", "$ a", ID, "new", "more", "$ b", "```",
         "```console", "$ c", ID, "```", "end",
