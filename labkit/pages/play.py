@@ -2,7 +2,7 @@
 
 import difflib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,25 +77,30 @@ class Run:
         )
 
     def act(self, part: Block | Fence) -> None:
-        """Save a file, or do every command of a block; Failed at the first wrong."""
-        report = ""
-        if isinstance(part, Block):
-            steps = (self.do(part, command) for command in part.commands)
-            report = next((step.report for step in steps if step.report), "")
-        elif (path := self.root / str(part.name)).parent.is_dir():
-            path.write_text("".join(line + "\n" for line in part.source), encoding="utf-8")
-        else:
-            report = f"{self.page.at(part.line)}: file {part.name}: its directory is not there"
-        if report:
-            self.failed = True
-            raise Failed(report)
+        """Do all of PART; Failed at the first step that is not as the page says."""
+        for step in self.do(part):
+            if step.report:
+                raise Failed(step.report)
 
-    def do(self, block: Block, command: Command) -> Step:
-        """Run COMMAND and compare it; the bindings learn from it."""
-        return self.judge(block, command, self.session.run(command.text, block.limit))
+    def do(
+        self, part: Block | Fence, before: Callable[[str], None] = lambda _: None
+    ) -> Iterator[Step]:
+        """Save a file, Failed where that cannot be; or run command after command and compare it.
+
+        BEFORE each command it is called with its text.
+        """
+        if isinstance(part, Fence):
+            path = self.root / str(part.name)
+            if not path.parent.is_dir():
+                raise self.page.wrong(part.line, f"file {part.name}: its directory is not there")
+            path.write_text("".join(line + "\n" for line in part.source), encoding="utf-8")
+            return
+        for command in part.commands:
+            before(command.text)
+            yield self.judge(part, command, self.session.run(command.text, part.limit))
 
     def judge(self, block: Block, command: Command, outcome: Outcome) -> Step:
-        """Compare the OUTCOME of COMMAND; the bindings learn from it."""
+        """Compare the OUTCOME of COMMAND; the bindings learn from what holds."""
         shown = None
         if block.compare:
             learned = match(command.expected, outcome.output, self.bindings)

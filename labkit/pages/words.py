@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from labkit import Failed, UsageError, docker
-from labkit.pages.parse import FAULTS, Block, Fence, Page, find, load
+from labkit.pages.parse import FAULTS, Block, Page, find, load
 from labkit.pages.play import Run, Step, clean, rewritten
 from labkit.pages.things import Thing, missing
 
@@ -31,7 +31,7 @@ _say = functools.partial(print, flush=True)
 
 
 class _Stop(Exception):
-    """No further step: the reader wants none, or one failed and nobody is asked."""
+    """The reader wants no further step."""
 
 
 def _ask(question: str, asking: bool) -> None:
@@ -45,23 +45,24 @@ def _ask(question: str, asking: bool) -> None:
 
 def _play(playing: Run, block: Block, asking: bool = False, indent: str = "") -> None:
     """Show and do each command; on a page, an unindented `$ ` would be a command."""
-    for command in block.commands:
-        _say("\n" + textwrap.indent("$ " + command.text.replace("\n", "\n> "), indent))
+
+    def show(command: str) -> None:
+        _say("\n" + textwrap.indent("$ " + command.replace("\n", "\n> "), indent))
         _ask("Enter: run it", asking)
-        step = playing.do(block, command)
-        for line in step.outcome.output:
-            _say(line)
+
+    for step in playing.do(block, show):
+        _say(*step.outcome.output, sep="\n", end="\n" if step.outcome.output else "")
+        if step.report and not asking:
+            raise Failed(step.report)
         if step.report:
             playing.failed = True
-            _say("\nThis is not what the page says.\n" + textwrap.indent(step.report, "  "))
-            if not asking:
-                raise _Stop
+            _say(f"\nThis is not what the page says.\n{step.report}")
             _ask("Enter: go on all the same", asking)
 
 
 @contextlib.contextmanager
 def _cleaned_up(playing: Run, resume: bool) -> Iterator[None]:
-    """Start a run, and leave nothing of it, however it ends; `failed` says whether it held."""
+    """Start a run, and leave nothing of it, however it ends."""
     broken_off = True
     try:
         playing.start(resume)
@@ -99,16 +100,11 @@ def run(playing: Run, args: argparse.Namespace) -> None:
 def record(playing: Run, _: argparse.Namespace) -> None:
     """Run a page and write the real outputs into it."""
     page = playing.page
-    for part in page.actions:
-        if isinstance(part, Fence):
-            playing.act(part)
-            continue
-        for command in part.commands:
-            step = playing.do(part, command)
-            if step.broken:
-                raise Failed(f"{step.report}\nnothing is written: a status must be right first")
-            playing.accept(step)
-            _say(f"{step.place}: {'as before' if step.shown is None else 'changed'}")
+    for step in (step for part in page.actions for step in playing.do(part)):
+        if step.broken:
+            raise Failed(f"{step.report}\nnothing is written: a status must be right first")
+        playing.accept(step)
+        _say(f"{step.place}: {'as before' if step.shown is None else 'changed'}")
     page.path.write_text("\n".join(rewritten(page, playing.steps)) + "\n", encoding="utf-8")
 
 
@@ -152,8 +148,7 @@ def check(page: Page) -> bool:
         if page.fault:
             playing.start(resume=True)
         for block in filter(lambda block: block.check, page.blocks):
-            steps = (playing.do(block, command) for command in block.commands)
-            if wrong := next((step for step in steps if step.report), None):
+            if wrong := next((step for step in playing.do(block) if step.report), None):
                 held = False
                 _say(f"does not hold: {block.heading}: {_reason(wrong)}; {block.check}")
             else:

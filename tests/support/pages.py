@@ -122,7 +122,7 @@ def step(names: dict[str, Any], part: Block | Fence) -> None:
     try:
         run.act(part)
     except Failed as failure:
-        report = str(failure)
+        report, run.failed = str(failure), True
     if isinstance(part, Block):
         done = len(run.steps) - before
         count(names, blocks=1, commands=done, compared=done * part.compare)
@@ -149,8 +149,7 @@ def unfixed(names: dict[str, Any]) -> None:
     assert right == [True], f"expected one doctor, and the cause {cause}: {said}"
     looking = Run(page, ROOT)
     try:
-        looks = [(block, c) for block in page.blocks if block.check for c in block.commands]
-        reports = [looking.do(block, c).report for block, c in looks]
+        reports = [step.report for b in page.blocks if b.check for step in looking.do(b)]
     finally:
         looking.session.close()
     assert any(reports), "the check says fixed before the solution"
