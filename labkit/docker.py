@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from types import FrameType
@@ -70,9 +69,8 @@ _signals = _Signals()
 
 def take_signals() -> None:
     """From now on SIGINT, SIGTERM and SIGHUP raise Interrupted, where nothing holds them."""
-    if threading.current_thread() is threading.main_thread():
-        for number in SIGNALS:
-            signal.signal(number, _signals.handle)
+    for number in SIGNALS:
+        signal.signal(number, _signals.handle)
 
 
 def held() -> AbstractContextManager[None]:

@@ -37,6 +37,7 @@ same or a higher level, and is run in a shell of its own when something before i
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from labkit import Failed
@@ -162,7 +163,7 @@ def load(path: Path) -> Page:
     for number, line in numbered:
         directive = _DIRECTIVE.fullmatch(line.strip())
         if fence := _FENCE.match(line):
-            source = list(_until_closed(numbered, fence["fence"], page, number))
+            source = _source(page, number, fence["fence"], numbered)
             heading = headings[-1][1] if headings else page.title
             if fence["language"] != "console":
                 says = _values(page, directives, _ON_FENCE)
@@ -202,15 +203,13 @@ def load(path: Path) -> Page:
     return page
 
 
-def _until_closed(
-    numbered: Iterator[tuple[int, str]], fence: str, page: Page, start: int
-) -> Iterator[str]:
-    for _, line in numbered:
-        closing = line.strip()
-        if closing.startswith(fence) and not closing.strip(fence[0]):
-            return
-        yield line
-    raise page.wrong(start, f"this block is never closed: expected {fence}")
+def _source(page: Page, start: int, fence: str, rest: Iterator[tuple[int, str]]) -> list[str]:
+    """Take the lines until the FENCE that began at START is closed."""
+    closing = re.compile(rf"\s*{fence}{fence[0]}*\s*")
+    source = [line for _, line in takewhile(lambda one: not closing.fullmatch(one[1]), rest)]
+    if start + len(source) == len(page.lines):
+        raise page.wrong(start, f"this block is never closed: expected {fence}")
+    return source
 
 
 def _commands(page: Page, first: int, source: list[str]) -> list[Command]:

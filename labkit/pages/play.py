@@ -2,7 +2,8 @@
 
 import difflib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,17 +65,14 @@ class Run:
         """Begin; EngineError where something of the page is there, or nothing is to RESUME."""
         number, there = self.page.number, things.present(self.page.makes, self.root)
         self.started = bool(there) is resume
-        if self.started:
-            return
-        self.failed = True
-        if resume:
-            raise docker.EngineError(
-                f"nothing of lab {number} is there: expected what ./lab break {number} sets up"
-            )
-        raise docker.EngineError(
-            f"already there, from an earlier run or another lab: {', '.join(map(str, there))};"
-            f" expected none: ./lab clean {number} removes it"
-        )
+        self.failed = not self.started
+        if self.failed and resume:
+            expected = f"expected what ./lab break {number} sets up"
+            raise docker.EngineError(f"nothing of lab {number} is there: {expected}")
+        if self.failed:
+            wrong = "already there, from an earlier run or another lab"
+            cure = f"expected none: ./lab clean {number} removes it"
+            raise docker.EngineError(f"{wrong}: {', '.join(map(str, there))}; {cure}")
 
     def act(self, part: Block | Fence) -> None:
         """Do all of PART; Failed at the first step that is not as the page says."""
@@ -115,6 +113,13 @@ class Run:
         learned = match(step.shown or [], step.outcome.output, self.bindings)
         self.bindings = learned or self.bindings
 
+    def rewritten(self) -> list[str]:
+        """The lines of the page with the outputs of a whole run."""
+        lines = list(self.page.lines)
+        for step in reversed(self.steps):
+            lines[step.command.output] = step.command.expected if step.shown is None else step.shown
+        return lines
+
     def finish(self, interrupted: bool = False) -> list[Thing]:
         """End the shell; after a failure clean up. Return what even that could not remove."""
         with docker.undisturbed():
@@ -139,23 +144,11 @@ def clean(page: Page, root: Path, quick: bool = False) -> tuple[list[Thing], lis
     """
     there = rest = things.present(page.makes, root)
     if there and not quick:
-        session = Session(root)
-        try:
+        with closing(Session(root)) as session:
             for block in page.blocks:
                 for command in block.commands if block.cleanup else []:
                     session.run(command.text, block.limit)
-        finally:
-            session.close()
         rest = things.present(there, root)
     things.remove(rest, root)
     left = things.present(rest, root) if rest else []
     return [thing for thing in there if thing not in left], left
-
-
-def rewritten(page: Page, steps: Sequence[Step]) -> list[str]:
-    """The lines of PAGE with the outputs of STEPS, a whole run."""
-    lines = list(page.lines)
-    for step in reversed(steps):
-        if step.shown is not None:
-            lines[step.command.output] = step.shown
-    return lines

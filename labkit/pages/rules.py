@@ -108,7 +108,6 @@ class Rules:
     def __init__(self, own: Sequence[Rule] = ()) -> None:
         self.rules = (*own, *RULES)
         self._any = re.compile("|".join(f"(?P<r{n}>{r.pattern})" for n, r in enumerate(self.rules)))
-        self._patterns: dict[str, tuple[re.Pattern[str], list[tuple[Rule, str]]]] = {}
 
     def values(self, line: str) -> list[tuple[Rule, re.Match[str]]]:
         """What varies in a LINE of a page, from left to right."""
@@ -122,11 +121,8 @@ class Rules:
 
     def pattern(self, line: str) -> tuple[re.Pattern[str], list[tuple[Rule, str]]]:
         """What accepts a real line in place of LINE, with a group for each of its values."""
-        if line not in self._patterns:
-            text, end, found = "", 0, self.values(line)
-            for rule, m in found:
-                text += re.escape(line[end : m.start()]) + f"({rule.pattern})"
-                end = m.end()
-            pattern = re.compile(text + re.escape(line[end:]))
-            self._patterns[line] = pattern, [(rule, m[0]) for rule, m in found]
-        return self._patterns[line]
+        text, end, found = "", 0, self.values(line)
+        for rule, m in found:
+            text += re.escape(line[end : m.start()]) + f"({rule.pattern})"
+            end = m.end()
+        return re.compile(text + re.escape(line[end:])), [(rule, m[0]) for rule, m in found]

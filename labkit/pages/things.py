@@ -15,11 +15,11 @@ NODES = str(Path(__file__).parents[2] / "scripts" / "nodes.sh")
 # A command that succeeds where the need is met, and what to say where it is not.
 NEEDS = {
     "kubectl": (
-        ("kubectl", "auth", "can-i", "create", "namespaces", "--request-timeout=5s"),
+        "kubectl auth can-i create namespaces --request-timeout=5s",
         "kubectl reaches no cluster in which it may make a namespace",
     ),
     "nodes": (
-        (NODES, "able"),
+        f"{NODES} able",
         "this is no machine for three engines: Linux, root, dockerd, ip and iptables",
     ),
 }
@@ -43,7 +43,7 @@ def missing(need: str | None) -> str | None:
         return None
     probe, reason = NEEDS[need]
     try:
-        return None if docker.command(*probe, limit=20).returncode == 0 else reason
+        return None if docker.command(*probe.split(), limit=20).returncode == 0 else reason
     except docker.EngineError:
         return reason
 
@@ -58,10 +58,10 @@ def _docker(words: str) -> Callable[[], list[str]]:
 
 def _projects() -> list[str]:
     label = '{{.Label "com.docker.compose.project"}}'
-    # Images that Compose built have the label too, and docker run passes it on.
-    made = f'{{{{if .Label "com.docker.compose.container-number"}}}}{label}{{{{end}}}}'
+    # Images that Compose built have the label too, and docker run passes it on: so ask for this.
+    made = "ps --all --filter label=com.docker.compose.container-number --format"
     # Cut off early, Compose has made networks only.
-    return _docker(f"ps --all --format '{made}'")() + _docker(f"network ls --format '{label}'")()
+    return _docker(f"{made} '{label}'")() + _docker(f"network ls --format '{label}'")()
 
 
 def _namespaces() -> list[str]:
@@ -76,10 +76,7 @@ KINDS: dict[str, tuple[Callable[[], list[str]], str]] = {
     "nodes": (lambda: _below("/var/lib", "two-bridges-nodes"), f"{NODES} down"),
     "namespace": (_namespaces, "kubectl delete namespace {} --timeout=50s"),
     "container": (_docker("ps --all --format {{.Names}}"), "docker rm --force --volumes {}"),
-    "project": (
-        _projects,
-        "docker compose --project-name {} down --remove-orphans --timeout 2",
-    ),
+    "project": (_projects, "docker compose -p {} down --remove-orphans --timeout 2"),
     "network": (_docker("network ls --format {{.Name}}"), "docker network rm {}"),
     "volume": (_docker("volume ls --quiet"), "docker volume rm {}"),
     "image": (_docker(f"image ls --format '{_IMAGE}'"), "docker image rm {}"),

@@ -15,15 +15,14 @@ something cannot be removed; 3 also where something of the page's name is alread
 import argparse
 import contextlib
 import functools
-import re
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from labkit import Failed, UsageError, docker
 from labkit.pages.parse import FAULTS, Block, Page, find, load
-from labkit.pages.play import Run, Step, clean, rewritten
+from labkit.pages.play import Run, Step, clean
 from labkit.pages.things import Thing, missing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,9 +72,9 @@ def _cleaned_up(playing: Run, resume: bool) -> Iterator[None]:
         with docker.undisturbed():
             if playing.started and (broken_off or playing.failed):
                 _say(f"\nCleaning up what lab {playing.page.number} made.")
-            left = playing.finish(broken_off)
-            playing.failed = bool(left) or playing.failed
-            _tell(playing.page, left=left)
+            if stuck := _stuck(playing.page, playing.finish(broken_off)):
+                playing.failed = True
+                _say(*stuck, sep="\n")
 
 
 def run(playing: Run, args: argparse.Namespace) -> None:
@@ -105,7 +104,7 @@ def record(playing: Run, _: argparse.Namespace) -> None:
             raise Failed(f"{step.report}\nnothing is written: a status must be right first")
         playing.accept(step)
         _say(f"{step.place}: {'as before' if step.shown is None else 'changed'}")
-    page.path.write_text("\n".join(rewritten(page, playing.steps)) + "\n", encoding="utf-8")
+    page.path.write_text("\n".join(playing.rewritten()) + "\n", encoding="utf-8")
 
 
 def break_it(playing: Run, _: argparse.Namespace) -> None:
@@ -144,7 +143,7 @@ def _reason(step: Step) -> str:
 def check(page: Page) -> bool:
     """Say of each step of PAGE that can be looked at whether it holds."""
     playing, held = Run(page, ROOT), True
-    try:
+    with contextlib.closing(playing.session):
         if page.fault:
             playing.start(resume=True)
         for block in filter(lambda block: block.check, page.blocks):
@@ -153,31 +152,26 @@ def check(page: Page) -> bool:
                 _say(f"does not hold: {block.heading}: {_reason(wrong)}; {block.check}")
             else:
                 _say(f"holds: {block.heading}")
-    finally:
-        playing.session.close()
     if page.fault:
         _say(f"fault {page.number} is {'fixed' if held else 'not fixed'}")
     return held
 
 
-def _tell(page: Page, removed: Sequence[Thing] = (), left: Sequence[Thing] = ()) -> None:
-    for thing in removed:
-        _say(f"lab {page.number}: removed {thing}")
-    for thing in left:
-        _say(f"lab {page.number}: {thing} could not be removed: is something still using it?")
+def _stuck(page: Page, left: Iterable[Thing]) -> list[str]:
+    cause = "could not be removed: is something still using it?"
+    return [f"lab {page.number}: {thing} {cause}" for thing in left]
 
 
 def sweep(pages: Iterable[Page]) -> bool:
     """Remove what PAGES made, and say what; return whether nothing is left."""
-    stuck = False
+    clear = True
     for page in pages:
         with docker.held():
             removed, left = clean(page, ROOT)
-        stuck = stuck or bool(left)
-        _tell(page, removed, left)
-        if not removed and not left:
-            _say(f"lab {page.number}: nothing to remove")
-    return not stuck
+        clear = clear and not left
+        told = [f"lab {page.number}: removed {thing}" for thing in removed] + _stuck(page, left)
+        _say(*told or [f"lab {page.number}: nothing to remove"], sep="\n")
+    return clear
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -190,12 +184,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--keep", action="store_true", help="stop before the clean-up")
 
 
-def _number(text: str, fault: bool) -> str:
-    """The page's number for what the reader types: 08-3 is 08-03, and so is 3 for a FAULT."""
-    short = re.fullmatch(rf"({FAULTS}-)?(\d{{1,2}})", text)
-    return f"{FAULTS}-{int(short[2]):02}" if short and (short[1] or fault) else text
-
-
 def main(args: argparse.Namespace) -> int:
     """Do one word; return the exit code."""
     pages = [load(path) for path in find(ROOT / "labs").values()]
@@ -203,7 +191,9 @@ def main(args: argparse.Namespace) -> int:
         return int(not sweep(page for page in pages if page.needs != "kubectl"))
     fault = args.word in ("break", "fix")
     there = {page.number: page for page in pages if page.fault or not fault}
-    number = _number(args.page, fault)
+    number, short = args.page, args.page.removeprefix(f"{FAULTS}-")
+    if fault or number != short:
+        number = f"{FAULTS}-{short:0>2}"  # 08-3 is 08-03, and so is 3 where it is for a fault
     if number not in there:
         what, known = "fault" if fault else "page", ", ".join(there) or "none"
         raise UsageError(f"there is no {what} '{args.page}': expected one of {known}")

@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -148,10 +149,8 @@ def unfixed(names: dict[str, Any]) -> None:
     names["item"].user_properties.append(("doctor", right == [True]))
     assert right == [True], f"expected one doctor, and the cause {cause}: {said}"
     looking = Run(page, ROOT)
-    try:
+    with closing(looking.session):
         reports = [step.report for b in page.blocks if b.check for step in looking.do(b)]
-    finally:
-        looking.session.close()
     assert any(reports), "the check says fixed before the solution"
 
 

@@ -111,7 +111,7 @@ def test_without_kubectl_too(nowhere: Lab, monkeypatch: pytest.MonkeyPatch) -> N
 def test_in_ci_three_nodes_are_not_left_out(
     ci: str, left_out: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(NEEDS, "nodes", (("false",), "not here"))
+    monkeypatch.setitem(NEEDS, "nodes", ("false", "not here"))
     monkeypatch.setenv("CI", ci)
     missing.cache_clear()
     assert (missing("nodes") == "not here") is left_out
