@@ -75,13 +75,13 @@ class Command:
 
 @dataclass
 class Fence:
-    """A fenced block that is not run; `name` where it is saved, `lines` where it shows a file."""
+    """A fenced block that is not run."""
 
     line: int  # from 1
     heading: str
     source: list[str]
-    name: str | None
-    lines: str | None
+    name: str | None  # of the file in which it is saved
+    lines: str | None  # the file of ours that it shows
 
 
 @dataclass
@@ -167,8 +167,8 @@ def load(path: Path) -> Page:
             heading = headings[-1][1] if headings else page.title
             if fence["language"] != "console":
                 says = _values(page, directives, _ON_FENCE)
-                named = says.get("file"), says.get("lines")
-                page.parts.append(Fence(number, heading, source, *named))
+                names = says.get("file"), says.get("lines")
+                page.parts.append(Fence(number, heading, source, *names))
             elif fence["indent"]:
                 raise page.wrong(number, "a console block must start in column 1")
             else:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from labkit import docker
 
-NODES = str(Path(__file__).parents[2] / "scripts" / "nodes.sh")
+NODES = shlex.quote(str(Path(__file__).parents[2] / "scripts" / "nodes.sh"))
 # A command that succeeds where the need is met, and what to say where it is not.
 NEEDS = {
     "kubectl": (
@@ -43,7 +43,7 @@ def missing(need: str | None) -> str | None:
         return None
     probe, reason = NEEDS[need]
     try:
-        return None if docker.command(*probe.split(), limit=20).returncode == 0 else reason
+        return None if docker.command(*shlex.split(probe), limit=20).returncode == 0 else reason
     except docker.EngineError:
         return reason
 
@@ -102,7 +102,7 @@ def present(things: Iterable[Thing], root: Path) -> list[Thing]:
 def remove(things: Iterable[Thing], root: Path) -> None:
     """Remove THINGS, users before what they use; what is gone already or in use is passed over."""
     for kind, name in sorted(things, key=lambda thing: list(KINDS).index(thing.kind)):
-        path, words = (root / name).resolve(), KINDS[kind][1].format(name).split()
+        path, words = (root / name).resolve(), shlex.split(KINDS[kind][1].format(name))
         if words and shutil.which(words[0]):
             docker.command(*words)
         elif kind == "file" and root.resolve() in path.parents:
