@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any
 
@@ -73,12 +72,12 @@ def take_signals() -> None:
         signal.signal(number, _signals.handle)
 
 
-def held() -> AbstractContextManager[None]:
+def held() -> contextlib.AbstractContextManager[None]:
     """A signal that comes inside is acted on at the end."""
     return _signals.hold(1)
 
 
-def undisturbed() -> AbstractContextManager[None]:
+def undisturbed() -> contextlib.AbstractContextManager[None]:
     """A signal that comes inside, where something is cleaned up, is forgotten."""
     return _signals.hold(1, forget=True)
 

@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 import socket
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -86,7 +86,7 @@ KINDS: dict[str, tuple[Callable[[], list[str]], str]] = {
 }
 
 
-def inventory(kinds: Collection[str] = frozenset(KINDS) - {"namespace"}) -> set[Thing]:
+def inventory(kinds: Iterable[str] = frozenset(KINDS) - {"namespace"}) -> set[Thing]:
     """Everything of KINDS on the engine, in the host's network or in a cluster; no files."""
     return {Thing(kind, name) for kind in kinds for name in KINDS[kind][0]()}
 
