@@ -37,6 +37,14 @@ def test_only_the_lines_that_changed_are_written(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_lines_that_look_alike_and_do_not_match_are_told_with_the_reason(tmp_path: Path) -> None:
+    page = page_of(tmp_path, f"$ a\n{ID}\n$ b\n{ID}")
+    report = ran(page, [REAL], [ID]).steps[1].report
+    assert report.endswith(
+        "the output is not the page's:\na value in it stood for another one before"
+    )
+
+
 def test_replay_finds_the_first_step_that_does_not_match(tmp_path: Path) -> None:
     page = page_of(tmp_path, "$ a\n1\n$ b\n2\n$ c\n3")
     found = replay(ran(page, ["1"], ["x"], ["y"]).steps, Bindings())
