@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import threading
 from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any
@@ -34,7 +33,7 @@ class Interrupted(BaseException):
 
 
 class _Signals:
-    """Which signal has come, and whether it must wait."""
+    """Which signal has come, and by how much is held that must end before it is acted on."""
 
     def __init__(self) -> None:
         self.pending: int | None = None
@@ -42,13 +41,26 @@ class _Signals:
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         self.pending = self.pending or number
-        if not self.holding:
-            self.act()
+        self.act()
 
     def act(self) -> None:
-        number, self.pending = self.pending, None
-        if number is not None:
+        number = self.pending
+        if number is not None and not self.holding:
+            self.pending = None
             raise Interrupted(number)
+
+    @contextlib.contextmanager
+    def hold(self, change: int, forget: bool = False) -> Iterator[None]:
+        """Inside CHANGE more holds; act at either end if none is left, or FORGET what has come."""
+        self.holding += change
+        try:
+            self.act()
+            yield
+        finally:
+            self.holding -= change
+            if forget and not self.holding:
+                self.pending = None
+        self.act()
 
 
 _signals = _Signals()
@@ -56,45 +68,18 @@ _signals = _Signals()
 
 def take_signals() -> None:
     """From now on SIGINT, SIGTERM and SIGHUP raise Interrupted, where nothing holds them."""
-    if threading.current_thread() is threading.main_thread():
-        for number in SIGNALS:
-            signal.signal(number, _signals.handle)
+    for number in SIGNALS:
+        signal.signal(number, _signals.handle)
 
 
-@contextlib.contextmanager
-def held() -> Iterator[None]:
+def held() -> contextlib.AbstractContextManager[None]:
     """A signal that comes inside is acted on at the end."""
-    _signals.holding += 1
-    try:
-        yield
-    finally:
-        _signals.holding -= 1
-    if not _signals.holding:
-        _signals.act()
+    return _signals.hold(1)
 
 
-@contextlib.contextmanager
-def _released() -> Iterator[None]:
-    """Inside one held(): a signal that has come, or comes inside, is acted on at once."""
-    _signals.holding -= 1
-    try:
-        if not _signals.holding:
-            _signals.act()
-        yield
-    finally:
-        _signals.holding += 1
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
+def undisturbed() -> contextlib.AbstractContextManager[None]:
     """A signal that comes inside, where something is cleaned up, is forgotten."""
-    _signals.holding += 1
-    try:
-        yield
-    finally:
-        _signals.holding -= 1
-        if not _signals.holding:
-            _signals.pending = None
+    return _signals.hold(1, forget=True)
 
 
 def command(
@@ -103,7 +88,7 @@ def command(
     """Run ARGV to its end, out of reach of the terminal's Ctrl-C, for LIMIT seconds at most.
 
     Raise EngineError where it cannot be started or does not end. A breakable one is ended by a
-    signal.
+    signal, unless something else holds it.
     """
     with held():
         try:
@@ -121,15 +106,15 @@ def command(
             raise EngineError(f"{argv[0]} is not installed{cure}") from None
         with process:
             try:
-                with _released() if breakable else contextlib.nullcontext():
+                with _signals.hold(-1 if breakable else 0):
                     out, err = process.communicate(stdin, timeout=limit)
-            except BaseException as error:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                if isinstance(error, subprocess.TimeoutExpired):
-                    shown = " ".join(argv[:2])
-                    raise EngineError(f"{shown} did not end within {limit:g} s") from None
-                raise
+            except subprocess.TimeoutExpired:
+                shown = " ".join(argv[:2])
+                raise EngineError(f"{shown} did not end within {limit:g} s") from None
+            finally:
+                if process.returncode is None:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
     return subprocess.CompletedProcess(argv, process.returncode, out, err)
 
 

@@ -33,12 +33,7 @@ class Container:
         config, host, settings = data["Config"], data["HostConfig"], data["NetworkSettings"]
         name = data["Name"].lstrip("/")
         networks = settings["Networks"] or {}
-        ports = {
-            int(port.removesuffix("/tcp")): bindings or []
-            for port, bindings in (settings["Ports"] or {}).items()
-            if port.endswith("/tcp")
-        }
-        exposed = (port for port in config.get("ExposedPorts") or {} if port.endswith("/tcp"))
+        ports = _tcp(settings["Ports"])
         return cls(
             name=name,
             id=data["Id"],
@@ -51,8 +46,8 @@ class Container:
                 for net, end in networks.items()
             },
             service=(config["Labels"] or {}).get("com.docker.compose.service"),
-            exposed={*ports, *(int(port.removesuffix("/tcp")) for port in exposed)},
-            published={int(one["HostPort"]): port for port in ports for one in ports[port]},
+            exposed={*ports, *_tcp(config.get("ExposedPorts"))},
+            published={int(one["HostPort"]): port for port in ports for one in ports[port] or ()},
             environ=dict(entry.partition("=")[::2] for entry in config["Env"] or []),
             dns=tuple(host.get("Dns") or ()),
             restarts=data["RestartCount"],
@@ -85,6 +80,11 @@ class Container:
             state += f", restarted {self.restarts} times"
         ends = [f"{net} ({address})" if address else net for net, address in self.networks.items()]
         return f"{self.name}: {state}, on {' and '.join(ends) or 'no network'}"
+
+
+def _tcp(ports: dict[str, Any] | None) -> dict[int, Any]:
+    tcp = {port: what for port, what in (ports or {}).items() if port.endswith("/tcp")}
+    return {int(port.removesuffix("/tcp")): what for port, what in tcp.items()}
 
 
 def containers(names: Iterable[str] = ()) -> list[Container]:

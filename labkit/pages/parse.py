@@ -35,12 +35,13 @@ same or a higher level, and is run in a shell of its own when something before i
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from labkit import Failed
-from labkit.pages.rules import Rule, one_to_one
+from labkit.pages.rules import Rule, free, one_to_one
 from labkit.pages.things import KINDS, NEEDS, Thing
 
 LIMIT = 30.0  # seconds for one command, unless the page says otherwise
@@ -51,27 +52,36 @@ _NAME = re.compile(r"(\d\d(?:-\d\d)?)-[a-z0-9-]+\.md")
 _FENCE = re.compile(r"(?P<indent>\s*)(?P<fence>`{3,}|~{3,})\s*(?P<language>[\w-]*)")
 _HEADING = re.compile(r"(#{1,6}) +(.+?) *#*")
 _DIRECTIVE = re.compile(r"<!-- lab: ([a-z-]+) ?(.*?) *-->")
+# The directives by what they stand before, and the patterns of their values.
+_ON_BLOCK = {"exit": r"[1-9]\d{0,2}", "limit": r"[1-9]\d{0,2}", "no-compare": "", "check": ".+"}
+_ON_FENCE = {"file": ".+", "lines": ".+"}
+_WHOLE = ("makes", "needs", "varies", "one-to-one")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Command:
     """One command of a console block, with the output that the page shows for it."""
 
     line: int  # of its `$ `, from 1
     text: str  # what bash gets, perhaps several lines
-    expected: tuple[str, ...]
-    output: slice  # the lines of the page, from 0, that hold the expected output
+    expected: tuple[str, ...] = ()
+
+    @property
+    def output(self) -> slice:
+        """The lines of the page, from 0, that hold the expected output."""
+        first = self.line + self.text.count("\n")
+        return slice(first, first + len(self.expected))
 
 
 @dataclass
 class Fence:
-    """A fenced block that is not run; `name` where it is saved, `lines` where it shows a file."""
+    """A fenced block that is not run."""
 
     line: int  # from 1
     heading: str
     source: list[str]
-    name: str | None = None
-    lines: str | None = None
+    name: str | None  # of the file in which it is saved
+    lines: str | None  # the file of ours that it shows
 
 
 @dataclass
@@ -88,31 +98,13 @@ class Block:
     check: str | None = None
 
 
-# By what they stand before: the attribute, the pattern of the value, and what it becomes.
-_ON_BLOCK: dict[str, tuple[str, str, Callable[[str], object]]] = {
-    "exit": ("exit", r"[1-9]\d{0,2}", int),
-    "limit": ("limit", r"[1-9]\d{0,2}", float),
-    "no-compare": ("compare", "", bool),
-    "check": ("check", ".+", str),
-}
-_ON_FENCE = {"file": ("name", ".+", str), "lines": ("lines", ".+", str)}
-_WHOLE = ("makes", "needs", "varies", "one-to-one")
-
-
-@dataclass
-class Prose:
-    """Consecutive lines that are neither fence nor directive."""
-
-    lines: list[str]
-
-
 @dataclass
 class Page:
     """A page in its parts, in order."""
 
     path: Path
     lines: list[str]
-    parts: list[Prose | Fence | Block] = field(default_factory=list)
+    parts: list[str | Fence | Block] = field(default_factory=list)  # str: a line of prose
     needs: str | None = None
     makes: list[Thing] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
@@ -140,7 +132,7 @@ class Page:
     @property
     def actions(self) -> list[Block | Fence]:
         """The console blocks, and the files to save."""
-        parts = (part for part in self.parts if not isinstance(part, Prose))
+        parts = (part for part in self.parts if not isinstance(part, str))
         return [part for part in parts if isinstance(part, Block) or part.name]
 
     def section(self, heading: str) -> list[Block]:
@@ -150,6 +142,10 @@ class Page:
     def at(self, line: int) -> str:
         """The place of LINE for a message, as editors and terminals link it."""
         return f"{self.path.parent.name}/{self.path.name}:{line}"
+
+    def wrong(self, line: int, why: str) -> Failed:
+        """What to raise where LINE cannot be read."""
+        return Failed(f"{self.at(line)}: {why}")
 
 
 def find(folder: Path) -> dict[str, Path]:
@@ -167,105 +163,107 @@ def load(path: Path) -> Page:
     for number, line in numbered:
         directive = _DIRECTIVE.fullmatch(line.strip())
         if fence := _FENCE.match(line):
-            source = list(_until_closed(numbered, fence["fence"], page, number))
+            source = _source(page, number, fence["fence"], numbered)
             heading = headings[-1][1] if headings else page.title
-            part: Block | Fence = Fence(number, heading, source)
-            if fence["language"] == "console":
-                if fence["indent"]:
-                    raise Failed(f"{page.at(number)}: a console block must start in column 1")
-                cleanup = any(text.lower() == "clean up" for _, text in headings)
-                part = Block(number, heading, cleanup, _commands(page, number + 1, source))
-            for direction in directives:
-                _direct(page, part, *direction)
-            page.parts.append(part)
+            if fence["language"] != "console":
+                says = _values(page, directives, _ON_FENCE)
+                names = says.get("file"), says.get("lines")
+                page.parts.append(Fence(number, heading, source, *names))
+            elif fence["indent"]:
+                raise page.wrong(number, "a console block must start in column 1")
+            else:
+                says = _values(page, directives, _ON_BLOCK)
+                block = Block(
+                    number,
+                    heading,
+                    cleanup=any(text.lower() == "clean up" for _, text in headings),
+                    commands=_commands(page, number + 1, source),
+                    exit=int(says.get("exit", 0)),
+                    limit=float(says.get("limit", LIMIT)),
+                    compare="no-compare" not in says,
+                    check=says.get("check"),
+                )
+                page.parts.append(block)
             directives.clear()
         elif directive and directive[1] in _WHOLE:
-            _direct_page(page, number, directive[1], directive[2])
+            _direct(page, number, directive[1], directive[2])
         elif directive:
             directives.append((number, directive[1], directive[2]))
         elif "<!-- lab" in line:
-            raise Failed(f"{page.at(number)}: expected <!-- lab: NAME VALUE -->, got {line!r}")
+            raise page.wrong(number, f"expected <!-- lab: NAME VALUE -->, got {line!r}")
         elif directives:
             break
         else:
             if title := _HEADING.fullmatch(line):
                 headings = [one for one in headings if one[0] < len(title[1])]
                 headings.append((len(title[1]), title[2]))
-            if not page.parts or not isinstance(last := page.parts[-1], Prose):
-                page.parts.append(last := Prose([]))
-            last.lines.append(line)
+            page.parts.append(line)
     if directives:
-        raise Failed(f"{page.at(directives[0][0])}: a directive stands right before a fence")
+        raise page.wrong(directives[0][0], "a directive stands right before a fence")
     return page
 
 
-def _until_closed(
-    numbered: Iterator[tuple[int, str]], fence: str, page: Page, start: int
-) -> Iterator[str]:
-    for _, line in numbered:
-        closing = line.strip()
-        if closing.startswith(fence) and not closing.strip(fence[0]):
-            return
-        yield line
-    raise Failed(f"{page.at(start)}: this block is never closed: expected {fence}")
+def _source(page: Page, start: int, fence: str, rest: Iterator[tuple[int, str]]) -> list[str]:
+    """Take the lines until the FENCE that began at START is closed."""
+    closing = re.compile(rf"\s*{fence}{fence[0]}*\s*")
+    source = [line for _, line in takewhile(lambda one: not closing.fullmatch(one[1]), rest)]
+    if start + len(source) == len(page.lines):
+        raise page.wrong(start, f"this block is never closed: expected {fence}")
+    return source
 
 
 def _commands(page: Page, first: int, source: list[str]) -> list[Command]:
     """Split a block's SOURCE, whose first line has the number FIRST."""
-    found: list[tuple[int, list[str], list[str]]] = []  # the line, the command, its output
+    commands: list[Command] = []
     for number, line in enumerate(source, first):
-        text, output = found[-1][1:] if found else ([], [])
         if line.startswith("$ "):
-            found.append((number, [line[2:]], []))
-        elif not found:
-            raise Failed(f"{page.at(number)}: expected a command, '$ …', got {line!r}")
-        elif not output and (line.rstrip() == ">" or line.startswith("> ")):
-            text.append(line[2:])
-        elif not output and text[-1].endswith("\\"):
-            text.append(line)
+            commands.append(last := Command(number, line[2:]))
+        elif not commands:
+            raise page.wrong(number, f"expected a command, '$ …', got {line!r}")
+        elif not last.expected and (line.rstrip() == ">" or line.startswith("> ")):
+            last.text += "\n" + line[2:]
+        elif not last.expected and last.text.endswith("\\"):
+            last.text += "\n" + line
         else:
-            output.append(line)
-    if not found:
-        raise Failed(f"{page.at(first - 1)}: a console block without a command")
-    commands = []
-    for start, text, output in found:
-        if output == [ELLIPSIS]:
-            raise Failed(f"{page.at(start)}: '...' alone hides the whole output: use no-compare")
-        shown = slice(start - 1 + len(text), start - 1 + len(text) + len(output))
-        commands.append(Command(start, "\n".join(text), tuple(output), shown))
+            last.expected += (line,)
+    if not commands:
+        raise page.wrong(first - 1, "a console block without a command")
+    for command in commands:
+        if command.expected == (ELLIPSIS,):
+            raise page.wrong(command.line, "'...' alone hides the whole output: use no-compare")
     return commands
 
 
-def _direct(page: Page, part: Block | Fence, line: int, name: str, value: str) -> None:
-    known = _ON_BLOCK if isinstance(part, Block) else _ON_FENCE
-    attribute, pattern, become = known.get(name, ("", "(?!)", str))
-    if not re.fullmatch(pattern, value):
-        got, wanted = f"{name} {value}".strip(), ", ".join(known)
-        raise Failed(f"{page.at(line)}: directive '{got}': expected {wanted}, with its value")
-    setattr(part, attribute, become(value))
+def _values(
+    page: Page, directives: list[tuple[int, str, str]], known: dict[str, str]
+) -> dict[str, str]:
+    """What the DIRECTIVES before a fence say, by name."""
+    for line, name, value in directives:
+        if not re.fullmatch(known.get(name, "(?!)"), value):
+            got, wanted = f"{name} {value}".strip(), ", ".join(known)
+            raise page.wrong(line, f"directive '{got}': expected {wanted}, with its value")
+    return {name: value for _, name, value in directives}
 
 
-def _direct_page(page: Page, line: int, name: str, value: str) -> None:
+def _direct(page: Page, line: int, name: str, value: str) -> None:
     """Take a directive that holds for the whole page."""
-    wrong = None
-    if not all(isinstance(part, Prose) for part in page.parts):
+    wrong = ""
+    if not all(isinstance(part, str) for part in page.parts):
         wrong = "before any fence"
     elif name == "needs":
-        wrong = f"one of {', '.join(NEEDS)}, once" if page.needs or value not in NEEDS else None
+        wrong = f"one of {', '.join(NEEDS)}, once" if page.needs or value not in NEEDS else ""
         page.needs = value
     elif name == "makes":
-        for group in value.split(","):
-            kind, *names = group.split() or [""]
+        for kind, *names in (group.split() or [""] for group in value.split(",")):
             if kind not in KINDS or not names:
                 wrong = f"KIND NAME, and KIND one of {', '.join(KINDS)}"
             page.makes += [Thing(kind, one) for one in names]
     else:
         rule, _, pattern = value.partition(" ")
         try:
-            wrong = None if pattern and not re.compile(pattern).groups else "NAME PATTERN, no group"
+            wrong = "" if pattern and not re.compile(pattern).groups else "NAME PATTERN, no group"
         except re.error as error:
             wrong = f"a pattern: {error}"
-        keys = {"keys": one_to_one(rule)} if name == "one-to-one" else {}
-        page.rules.append(Rule(rule, pattern, **keys))
+        page.rules.append(Rule(rule, pattern, one_to_one(rule) if name == "one-to-one" else free))
     if wrong:
-        raise Failed(f"{page.at(line)}: {name}: expected {wrong}")
+        raise page.wrong(line, f"{name}: expected {wrong}")

@@ -1,12 +1,15 @@
 """A page run from its first block to its clean-up, compared as it goes."""
 
+import difflib
 import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from labkit import Failed, docker
 from labkit.pages import things
-from labkit.pages.match import Bindings, difference, match, rewrite
+from labkit.pages.match import Bindings, match, rewrite
 from labkit.pages.parse import Block, Command, Fence, Page
 from labkit.pages.session import Outcome, Session
 from labkit.pages.things import Thing
@@ -14,17 +17,37 @@ from labkit.pages.things import Thing
 _SETTLE = 0.5  # seconds in which a docker run that was cut off has made its container
 
 
-class NotReady(docker.EngineError):
-    """Something of the page is there, or is not, when it must not; the text says the cure."""
-
-
 @dataclass(frozen=True)
 class Step:
-    """A command that was run, with what it did."""
+    """A command that was run, and what it did."""
 
+    place: str
     block: Block
     command: Command
     outcome: Outcome
+    shown: list[str] | None  # its output as the page should show it, where it does not
+
+    @property
+    def broken(self) -> str:
+        """How it ended, where it did not end as the page says."""
+        wanted, got = self.block.exit, self.outcome.status
+        wrong = "" if got == wanted else f"expected exit status {wanted}, got {got}"
+        return self.outcome.trouble or wrong
+
+    @property
+    def report(self) -> str:
+        """All that is not as the page says; empty where it is."""
+        reasons = [self.broken] if self.broken else []
+        if self.shown is not None:
+            both = self.command.expected, self.shown
+            lines = list(difflib.unified_diff(*both, "expected", "got", lineterm=""))
+            reasons += ["the output is not the page's:", *lines]
+            reasons += [] if lines else ["a value in it stood for another one before"]
+        elif reasons:
+            reasons += self.outcome.output[-15:]
+        command = "$ " + self.command.text.replace("\n", "\n> ")
+        told = [f"{self.place}: {self.block.heading}", command, *reasons]
+        return "\n".join(told) if reasons else ""
 
 
 class Run:
@@ -35,67 +58,67 @@ class Run:
         self.session = Session(root)
         self.bindings = Bindings(page.rules)
         self.steps: list[Step] = []
-        self.started = False
+        self.started = False  # whether there may be something to clean up
         self.failed = False
 
     def start(self, resume: bool = False) -> None:
-        """Begin; NotReady where something that the page makes is there, to RESUME: where nothing.
-
-        It then counts as failed, and there is nothing to clean up.
-        """
+        """Begin; EngineError where something of the page is there, or nothing is to RESUME."""
         number, there = self.page.number, things.present(self.page.makes, self.root)
         self.started = bool(there) is resume
         self.failed = not self.started
+        if self.failed and resume:
+            expected = f"expected what ./lab break {number} sets up"
+            raise docker.EngineError(f"nothing of lab {number} is there: {expected}")
         if self.failed:
-            set_up = f"nothing of lab {number} is there: expected what ./lab break {number} sets up"
-            raise NotReady(
-                f"already there, from an earlier run or another lab: {', '.join(map(str, there))};"
-                f" expected none: ./lab clean {number} removes it"
-                if there
-                else set_up
-            )
+            wrong = "already there, from an earlier run or another lab"
+            cure = f"expected none: ./lab clean {number} removes it"
+            raise docker.EngineError(f"{wrong}: {', '.join(map(str, there))}; {cure}")
 
     def act(self, part: Block | Fence) -> None:
-        """Save a file, or run and compare every command of a block; Failed at the first wrong."""
-        report = None
-        if isinstance(part, Block):
-            reports = (self.verdict(self.execute(part, command)) for command in part.commands)
-            report = next(filter(None, reports), None)
-        elif (path := self.root / str(part.name)).parent.is_dir():
+        """Do all of PART; Failed at the first step that is not as the page says."""
+        for step in self.do(part):
+            if step.report:
+                raise Failed(step.report)
+
+    def do(
+        self, part: Block | Fence, before: Callable[[str], None] = lambda _: None
+    ) -> Iterator[Step]:
+        """Save a file, Failed where that cannot be; or run command after command and compare it.
+
+        BEFORE each command it is called with its text.
+        """
+        if isinstance(part, Fence):
+            path = self.root / str(part.name)
+            if not path.parent.is_dir():
+                raise self.page.wrong(part.line, f"file {part.name}: its directory is not there")
             path.write_text("".join(line + "\n" for line in part.source), encoding="utf-8")
-        else:
-            report = f"{self.page.at(part.line)}: file {part.name}: its directory is not there"
-        if report:
-            self.failed = True
-            raise Failed(report)
+            return
+        for command in part.commands:
+            before(command.text)
+            yield self.judge(part, command, self.session.run(command.text, part.limit))
 
-    def execute(self, block: Block, command: Command) -> Step:
-        """Run COMMAND, whatever it prints."""
-        step = Step(block, command, self.session.run(command.text, block.limit))
-        self.steps.append(step)
-        return step
-
-    def verdict(self, step: Step) -> str | None:
-        """None where STEP did what the page says, else the report; the bindings learn from it."""
-        block, command, outcome = step.block, step.command, step.outcome
-        reasons = []
-        if outcome.trouble:
-            reasons.append(outcome.trouble)
-        elif outcome.status != block.exit:
-            reasons.append(f"expected exit status {block.exit}, got {outcome.status}")
-        learned: Bindings | None = self.bindings
+    def judge(self, block: Block, command: Command, outcome: Outcome) -> Step:
+        """Compare the OUTCOME of COMMAND; the bindings learn from what holds."""
+        shown = None
         if block.compare:
             learned = match(command.expected, outcome.output, self.bindings)
+            if not learned:
+                shown = rewrite(command.expected, outcome.output, self.bindings)
+            self.bindings = learned or self.bindings
+        self.steps.append(Step(self.page.at(command.line), block, command, outcome, shown))
+        return self.steps[-1]
+
+    def accept(self, step: Step) -> None:
+        """Take what STEP shows for the page's own: later outputs may mention its values."""
+        learned = match(step.shown or [], step.outcome.output, self.bindings)
         self.bindings = learned or self.bindings
-        if not learned:
-            reasons.append("the output is not the page's:")
-            reasons.append(difference(command.expected, outcome.output, self.bindings))
-        elif reasons:
-            reasons += outcome.output[-15:]
-        if not reasons:
-            return None
-        shown = command.text.replace("\n", "\n> ")
-        return "\n".join([f"{self.page.at(command.line)}: {block.heading}", f"$ {shown}", *reasons])
+
+    def rewritten(self) -> list[str]:
+        """The lines of the page with the outputs of a whole run."""
+        lines = list(self.page.lines)
+        for step in reversed(self.steps):
+            lines[step.command.output] = step.command.expected if step.shown is None else step.shown
+        return lines
 
     def finish(self, interrupted: bool = False) -> list[Thing]:
         """End the shell; after a failure clean up. Return what even that could not remove."""
@@ -119,32 +142,13 @@ def clean(page: Page, root: Path, quick: bool = False) -> tuple[list[Thing], lis
     First by the page's own clean-up, in a fresh shell and with no heed to what it says, since
     some of it may be gone already; then, or at once with QUICK, by name.
     """
-    there = things.present(page.makes, root)
+    there = rest = things.present(page.makes, root)
     if there and not quick:
-        session = Session(root)
-        try:
+        with closing(Session(root)) as session:
             for block in page.blocks:
                 for command in block.commands if block.cleanup else []:
                     session.run(command.text, block.limit)
-        finally:
-            session.close()
-    rest = things.present(there, root) if there and not quick else there
+        rest = things.present(there, root)
     things.remove(rest, root)
     left = things.present(rest, root) if rest else []
     return [thing for thing in there if thing not in left], left
-
-
-def record(page: Page, steps: list[Step]) -> list[str]:
-    """The lines of PAGE with the outputs of STEPS, a whole run, where its own do not hold."""
-    bindings, written = Bindings(page.rules), []
-    for step in steps:
-        says, got = step.command.expected, step.outcome.output
-        learned = match(says, got, bindings) if step.block.compare else bindings
-        if not learned:
-            written.append((step.command.output, rewrite(says, got, bindings)))
-            learned = match(written[-1][1], got, bindings)
-        bindings = learned or bindings
-    lines = list(page.lines)
-    for where, output in reversed(written):
-        lines[where] = output
-    return lines

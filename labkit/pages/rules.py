@@ -17,7 +17,8 @@ from dataclasses import dataclass
 Keys = tuple[tuple[str, str], ...]
 
 
-def _free(_: str) -> Keys:
+def free(_: str) -> Keys:
+    """The keys of a rule whose values may stand for any other."""
     return ()
 
 
@@ -42,7 +43,7 @@ class Rule:
 
     name: str
     pattern: str
-    keys: Callable[[str], Keys] = _free
+    keys: Callable[[str], Keys] = free
 
 
 _BYTE = r"25[0-4]|2[0-4]\d|1\d\d|[1-9]\d|[2-9]"  # 2 to 254
@@ -107,7 +108,6 @@ class Rules:
     def __init__(self, own: Sequence[Rule] = ()) -> None:
         self.rules = (*own, *RULES)
         self._any = re.compile("|".join(f"(?P<r{n}>{r.pattern})" for n, r in enumerate(self.rules)))
-        self._patterns: dict[str, tuple[re.Pattern[str], list[tuple[Rule, str]]]] = {}
 
     def values(self, line: str) -> list[tuple[Rule, re.Match[str]]]:
         """What varies in a LINE of a page, from left to right."""
@@ -121,11 +121,8 @@ class Rules:
 
     def pattern(self, line: str) -> tuple[re.Pattern[str], list[tuple[Rule, str]]]:
         """What accepts a real line in place of LINE, with a group for each of its values."""
-        if line not in self._patterns:
-            text, end, found = "", 0, self.values(line)
-            for rule, m in found:
-                text += re.escape(line[end : m.start()]) + f"({rule.pattern})"
-                end = m.end()
-            pattern = re.compile(text + re.escape(line[end:]))
-            self._patterns[line] = pattern, [(rule, m[0]) for rule, m in found]
-        return self._patterns[line]
+        text, end, found = "", 0, self.values(line)
+        for rule, m in found:
+            text += re.escape(line[end : m.start()]) + f"({rule.pattern})"
+            end = m.end()
+        return re.compile(text + re.escape(line[end:])), [(rule, m[0]) for rule, m in found]

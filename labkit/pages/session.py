@@ -55,8 +55,8 @@ class Session:
     def run(self, command: str, limit: float) -> Outcome:
         """Run COMMAND to its end, or until LIMIT seconds have passed."""
         bash = self.bash = self.bash or self._start()
-        assert bash.stdin is not None  # noqa: S101  # a pipe
-        assert bash.stdout is not None  # noqa: S101  # a pipe
+        assert bash.stdin  # noqa: S101  # a pipe
+        assert bash.stdout  # noqa: S101  # a pipe
         mark = secrets.token_hex(16)
         # eval: a syntax error stays in the command, and the redirection does not make a subshell.
         line = f"eval {shlex.quote(command)} </dev/null\nlab_end {mark} $?\n"

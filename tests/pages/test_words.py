@@ -199,4 +199,4 @@ def test_without_an_engine_it_says_so(tmp_path: Path) -> None:
     lab.env["DOCKER_HOST"] = "unix:///nowhere.sock"
     code, out = lab("run", "07", "--yes")
     assert code == 3
-    assert out.startswith("lab: docker volume: exit 1: ")
+    assert out.startswith("lab: docker ")

@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,9 @@ from typing import Any
 import pytest
 from sybil import Document, Example, Region, Sybil
 
-from labkit import Failed
+from labkit import Failed, docker
 from labkit.pages.parse import Block, Fence, Page, find, load
-from labkit.pages.play import NotReady, Run
+from labkit.pages.play import Run
 from labkit.pages.things import missing
 from tests.support.machine import ROOT, declared, settled, snapshot
 from tests.support.mutants import tried
@@ -96,7 +97,7 @@ def begin(names: dict[str, Any], page: Page) -> None:
     reason = ""
     try:
         names["run"].start()
-    except NotReady as error:
+    except docker.EngineError as error:
         reason = str(error)
     if reason:
         pytest.fail(reason, pytrace=False)
@@ -122,7 +123,7 @@ def step(names: dict[str, Any], part: Block | Fence) -> None:
     try:
         run.act(part)
     except Failed as failure:
-        report = str(failure)
+        report, run.failed = str(failure), True
     if isinstance(part, Block):
         done = len(run.steps) - before
         count(names, blocks=1, commands=done, compared=done * part.compare)
@@ -148,11 +149,8 @@ def unfixed(names: dict[str, Any]) -> None:
     names["item"].user_properties.append(("doctor", right == [True]))
     assert right == [True], f"expected one doctor, and the cause {cause}: {said}"
     looking = Run(page, ROOT)
-    try:
-        looks = [(block, c) for block in page.blocks if block.check for c in block.commands]
-        reports = [looking.verdict(looking.execute(block, c)) for block, c in looks]
-    finally:
-        looking.session.close()
+    with closing(looking.session):
+        reports = [step.report for b in page.blocks if b.check for step in looking.do(b)]
     assert any(reports), "the check says fixed before the solution"
 
 

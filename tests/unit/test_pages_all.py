@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labkit.pages.match import Bindings
-from labkit.pages.parse import ELLIPSIS, Block, Fence, Page, Prose, find, load
+from labkit.pages.parse import ELLIPSIS, Block, Fence, Page, find, load
 from labkit.pages.rules import RULES
 from labkit.pages.things import Thing
 from tests.support.machine import ROOT, declared, files, settled
@@ -76,7 +76,7 @@ def test_a_rule_serves_two_pages_or_is_the_page_s_own() -> None:
 def test_a_fault_has_every_section_once_and_folds_what_gives_it_away(page: Page) -> None:
     text = page.path.read_text(encoding="utf-8")
     assert re.findall(r"^## (.+)$", text, re.M) == SECTIONS
-    prose = [line for part in page.parts if isinstance(part, Prose) for line in part.lines]
+    prose = [part for part in page.parts if isinstance(part, str)]
     said = [line for line in prose if line.startswith("> ")]
     assert said[-1].endswith((".", "?", '"')), "nobody says it"
     for heading in SECTIONS:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from labkit import Failed
-from labkit.pages.parse import Fence, Page, Prose, find, load
+from labkit.pages.parse import Fence, Page, find, load
 from labkit.pages.things import Thing
 
 PAGE = r"""# 07 A page
@@ -125,7 +125,7 @@ def test_a_file_and_a_fence_that_is_only_shown(page: Page) -> None:
 def test_title_number_and_place(page: Page) -> None:
     assert (page.title, page.number) == ("07 A page", "07")
     assert page.at(3).endswith("/07-a-page.md:3")
-    assert isinstance(page.parts[0], Prose)
+    assert page.parts[0] == page.lines[0]
 
 
 def test_what_holds_for_the_whole_page(page: Page) -> None:

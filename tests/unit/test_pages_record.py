@@ -2,7 +2,7 @@ from pathlib import Path
 
 from labkit.pages.match import Bindings
 from labkit.pages.parse import Page, load
-from labkit.pages.play import Step, record
+from labkit.pages.play import Run
 from labkit.pages.session import Outcome
 from tests.support.mutants import replay, tried
 
@@ -15,38 +15,46 @@ def page_of(folder: Path, *blocks: str) -> Page:
     return load(path)
 
 
-def ran(page: Page, *outputs: list[str]) -> list[Step]:
+def ran(page: Page, *outputs: list[str]) -> Run:
+    run = Run(page, page.path.parent)
     commands = [(block, command) for block in page.blocks for command in block.commands]
-    return [
-        Step(block, command, Outcome(output, 0))
-        for (block, command), output in zip(commands, outputs, strict=True)
-    ]
+    for (block, command), output in zip(commands, outputs, strict=True):
+        run.accept(run.judge(block, command, Outcome(output, 0)))
+    return run
 
 
 def test_a_page_that_holds_stays_as_it_is(tmp_path: Path) -> None:
     page = page_of(tmp_path, f"$ a\n{ID}\n$ b", "$ c\ntime=0.1 ms")
-    assert record(page, ran(page, [REAL], [], ["time=9.9 ms"])) == page.lines
+    assert ran(page, [REAL], [], ["time=9.9 ms"]).rewritten() == page.lines
 
 
 def test_only_the_lines_that_changed_are_written(tmp_path: Path) -> None:
     page = page_of(tmp_path, f"$ a\n{ID}\nold\n$ b\ngone", f"$ c\n{ID}")
-    lines = record(page, ran(page, [REAL, "new", "more"], [], [REAL]))
+    lines = ran(page, [REAL, "new", "more"], [], [REAL]).rewritten()
     assert lines == [
         "# Title", "```console", "$ a", ID, "new", "more", "$ b", "```",
         "```console", "$ c", ID, "```", "end",
     ]  # fmt: skip
 
 
+def test_lines_that_look_alike_and_do_not_match_are_told_with_the_reason(tmp_path: Path) -> None:
+    page = page_of(tmp_path, f"$ a\n{ID}\n$ b\n{ID}")
+    report = ran(page, [REAL], [ID]).steps[1].report
+    assert report.endswith(
+        "the output is not the page's:\na value in it stood for another one before"
+    )
+
+
 def test_replay_finds_the_first_step_that_does_not_match(tmp_path: Path) -> None:
     page = page_of(tmp_path, "$ a\n1\n$ b\n2\n$ c\n3")
-    found = replay(ran(page, ["1"], ["x"], ["y"]), Bindings())
+    found = replay(ran(page, ["1"], ["x"], ["y"]).steps, Bindings())
     assert found
     assert found.command.text == "b"
 
 
 def test_every_wrong_page_is_caught(tmp_path: Path) -> None:
     page = page_of(tmp_path, f"$ a\nid {ID}\n$ b\n12 {ID}")
-    steps = ran(page, [f"id {REAL}"], [f"12 {REAL}"])
+    steps = ran(page, [f"id {REAL}"], [f"12 {REAL}"]).steps
     wrong = list(tried(steps))
     assert len(wrong) == 8
     assert all(caught for _, caught in wrong)

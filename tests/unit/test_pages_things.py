@@ -24,7 +24,7 @@ def test_who_uses_something_is_removed_before_it(
     remove(made, tmp_path)
     assert ran == [
         "docker rm --force --volumes x",
-        "docker compose --project-name x down --remove-orphans --timeout 2",
+        "docker compose -p x down --remove-orphans --timeout 2",
         "docker network rm x",
         "docker image rm x",
     ]
