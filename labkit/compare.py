@@ -85,8 +85,7 @@ def measure(network: str, name: str) -> Outcome:
         if time.monotonic() > deadline:
             raise docker.EngineError(f"{name} was not ready within {READY:.0f} s")
         time.sleep(0.2)
-    (webapp,) = inspect.containers([name])
-    address = webapp.networks[network]
+    address = inspect.containers([name])[0].networks[network]
     ping = docker.attempt("run", "--rm", *made, "alpine", "ping", "-c", "1", "-W", "2", address)
     exit_by_address, by_address = call(network, f"http://{address}:8000/")
     exit_by_name, by_name = call(network, f"http://{name}:8000/")

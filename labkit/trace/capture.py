@@ -126,13 +126,10 @@ def read_rules(plan: Plan, where: str, saved: str) -> Counter[Rule]:
     """
     names = {hop.interface for hop in plan.hops} | {plan.source, plan.address, *plan.inner}
     found: Counter[Rule] = Counter()
-    table = ""
-    for line in saved.splitlines():
-        if line.startswith("*"):
-            table = line[1:]
-        elif read := re.fullmatch(r"\[(\d+):\d+\] -A (.*)", line):
-            rule = Rule(where, table, read[2])
-            ours = names & set(re.split(r"[\s/:]", read[2])) or not re.search(" -[dios] ", read[2])
+    for table, rules in re.findall(r"(?ms)^\*(\w+)$(.*?)^COMMIT$", saved):
+        for packets, text in re.findall(r"(?m)^\[(\d+):\d+\] -A (.*)", rules):
+            rule = Rule(where, table, text)
+            ours = names & set(re.split(r"[\s/:]", text)) or not re.search(" -[dios] ", text)
             if ours and rule.target in TARGETS:
-                found[rule] += int(read[1])
+                found[rule] += int(packets)
     return found
