@@ -70,11 +70,10 @@ def call(network: str, url: str) -> tuple[int, dict[str, Any]]:
         "run", "--rm", "--label", LABEL, "--network", network, "two-bridges-client",
         "--count=1", "--format=json", url,
     )  # fmt: skip
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    calls = [line for line in lines if line.get("event") == "call"]
-    if not calls:
+    line = done.stdout.partition("\n")[0]  # the summary follows
+    if not line:
         raise docker.EngineError(f"the client said nothing: {done.stderr.strip()[-300:]}")
-    return done.returncode, calls[-1]
+    return done.returncode, json.loads(line)
 
 
 def measure(network: str, name: str) -> Outcome:
@@ -86,8 +85,7 @@ def measure(network: str, name: str) -> Outcome:
         if time.monotonic() > deadline:
             raise docker.EngineError(f"{name} was not ready within {READY:.0f} s")
         time.sleep(0.2)
-    (webapp,) = inspect.containers([name])
-    address = webapp.networks[network]
+    address = inspect.containers([name])[0].networks[network]
     ping = docker.attempt("run", "--rm", *made, "alpine", "ping", "-c", "1", "-W", "2", address)
     exit_by_address, by_address = call(network, f"http://{address}:8000/")
     exit_by_name, by_name = call(network, f"http://{name}:8000/")
@@ -121,17 +119,6 @@ def broken_promises(default: Outcome, own: Outcome) -> list[str]:
     return broken
 
 
-def compare(network: str | None) -> tuple[Outcome, Outcome]:
-    """Measure both bridges; NETWORK is the reader's own, or None for one made here."""
-    print("- the pair on the default bridge", file=sys.stderr, flush=True)
-    default = measure("bridge", f"{PREFIX}-default")
-    if network is None:
-        network = PREFIX
-        docker.run("network", "create", "--driver", "bridge", "--label", LABEL, network)
-    print(f"- the same pair on {network}", file=sys.stderr, flush=True)
-    return default, measure(network, f"{PREFIX}-own")
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of `./lab compare`."""
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
@@ -140,12 +127,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Compare, print, clean up; return the exit code."""
-    if args.network is not None:
-        found = inspect.network(args.network)
+    network = args.network
+    if network is not None:
+        found = inspect.network(network)
         if found.get("Driver", "host") in {"host", "null"}:
             wanted = "expected a bridge network (docker network ls lists them)"
-            raise UsageError(f"--network '{args.network}': {wanted}")
-        args.network = found["Name"]
+            raise UsageError(f"--network '{network}': {wanted}")
+        network = found["Name"]
     with (Path(tempfile.gettempdir()) / f"{PREFIX}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -153,7 +141,13 @@ def main(args: argparse.Namespace) -> int:
             raise docker.EngineError("another compare is running: wait for it to end") from None
         try:
             remove_all()  # what a comparison killed outright has left
-            default, own = compare(args.network)
+            print("- the pair on the default bridge", file=sys.stderr, flush=True)
+            default = measure("bridge", f"{PREFIX}-default")
+            if network is None:
+                network = PREFIX
+                docker.run("network", "create", "--driver", "bridge", "--label", LABEL, network)
+            print(f"- the same pair on {network}", file=sys.stderr, flush=True)
+            own = measure(network, f"{PREFIX}-own")
         finally:
             with docker.undisturbed():
                 remove_all()
@@ -161,9 +155,9 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         told = {"default_bridge": asdict(default), "user_defined_bridge": asdict(own)}
         print(json.dumps({**told, "as_expected": not broken, "broken": broken}, indent=2))
-        return int(bool(broken))
-    left, right = default.rows(), own.rows()
-    rows = ((name, left[name], right[name]) for name in left)
-    print(*table([("", "default bridge", "user-defined bridge"), *rows]), sep="\n")
-    print(*broken or ["As expected: on the default bridge by address only."], sep="\n")
+    else:
+        left, right = default.rows(), own.rows()
+        rows = ((name, left[name], right[name]) for name in left)
+        print(*table([("", "default bridge", "user-defined bridge"), *rows]), sep="\n")
+        print(*broken or ["As expected: on the default bridge by address only."], sep="\n")
     return int(bool(broken))

@@ -53,9 +53,21 @@ Verdict = tuple[Cause | None, str]  # no cause where it reaches
 
 def verdict(patient: Patient, cause: Cause, shape: str = "", **more: Any) -> Verdict:
     """The cause, and its sentence with what is known of the patient and MORE."""
-    known = {"caller": patient.caller, "target": patient.target, "named": patient.named}
-    here = _nets(patient.caller)
-    return cause, SENTENCES[cause.value + shape].format(here=here, **known, **more)
+    caller, named = patient.caller, patient.named
+    other = more.get("owner") or named or caller
+    known = {
+        "caller": caller,
+        "target": patient.target,
+        "named": named,
+        "here": _nets(caller),
+        "there": _nets(other),
+        "join": next((net for net in other.networks if net != "bridge"), "my-net"),
+    }
+    return cause, SENTENCES[cause.value + shape].format(**known, **more)
+
+
+def _nets(container: Container) -> str:
+    return " and ".join(container.networks) or "no network"
 
 
 def examine(patient: Patient) -> Verdict:
@@ -69,14 +81,8 @@ def examine(patient: Patient) -> Verdict:
         return not_running(patient)
     if set(caller.networks) <= {"none"}:
         return verdict(patient, Cause.NO_NETWORK)
-    said = patient.probe(
-        f"container:{caller.id}",
-        host=target.host,
-        port=target.port,
-        path=target.path,
-        name=str(target),
-        servers=caller.dns,
-    )
+    asked = {**target._asdict(), "name": str(target), "servers": caller.dns}
+    said = patient.probe(f"container:{caller.id}", **asked)
     servers = said["resolver"]["servers"]
     given = [server for server in servers if server in caller.dns]
     patient.note("resolver", " ".join(given or map(_whose, servers)) or "none")
@@ -131,7 +137,10 @@ def unresolved(patient: Patient, dns: dict[str, bool]) -> Verdict:
         if patient.common(named) == ["bridge"]:
             return verdict(patient, Cause.DEFAULT_BRIDGE)
         if not patient.common(named):
-            return apart(patient, named)
+            host = patient.target.host
+            several = [one.name for one in patient.others if one.answers_to(host) and one.running]
+            shape = "/several" if len(several) > 1 else ""
+            return verdict(patient, Cause.NO_COMMON_NETWORK, shape, several=" and ".join(several))
     if similar := _similar(patient):
         shape = "/service" if similar.service else ""
         return verdict(patient, Cause.GENERATED_NAME, shape, similar=similar)
@@ -149,24 +158,6 @@ def _similar(patient: Patient) -> Container | None:
 
     host = plain(patient.target.host)
     return next((one for one in patient.others if plain(one.name) == host), None)
-
-
-def apart(patient: Patient, other: Container) -> Verdict:
-    """No network in common, seen by name."""
-    host = patient.target.host
-    several = [one.name for one in patient.others if one.answers_to(host) and one.running]
-    if len(several) > 1:
-        return verdict(patient, Cause.NO_COMMON_NETWORK, "/several", several=" and ".join(several))
-    how = {"there": _nets(other), "join": _joinable(other)}
-    return verdict(patient, Cause.NO_COMMON_NETWORK, **how)
-
-
-def _nets(container: Container) -> str:
-    return " and ".join(container.networks) or "no network"
-
-
-def _joinable(container: Container) -> str:
-    return next((net for net in container.networks if net != "bridge"), "my-net")
 
 
 def wrong_address(patient: Patient, said: dict[str, Any]) -> Verdict | None:
@@ -205,22 +196,24 @@ def unconnected(patient: Patient, address: str, outcome: str) -> Verdict:
     if ip_address(address).is_loopback:
         meant = patient.likely() or "the other container"
         return verdict(patient, Cause.LOCALHOST, meant=meant)
-    owner = patient.owner(address)
+    owner = next((one for one in patient.others if address in one.networks.values()), None)
     if owner and owner.name != caller.name:
         if target.is_address:
             patient.note("target", owner)
         if not patient.common(owner):
-            how = {"there": _nets(owner), "join": _joinable(owner)}
-            return verdict(patient, Cause.BETWEEN_BRIDGES, address=address, owner=owner, **how)
+            return verdict(patient, Cause.BETWEEN_BRIDGES, address=address, owner=owner)
         said = patient.probe(f"container:{owner.id}")["listening"]
         shown = sorted(f"{on}:{port}" for on, port in said if on != EMBEDDED_DNS)
         patient.note("listening", f"{owner.name}: {', '.join(shown) or 'nothing'}")
         if listens := [on for on, port in said if port == target.port]:
             return listening(patient, owner, listens, outcome)
-    if target.is_address and (local := patient.local(address)):
-        return local_address(patient, address, owner, *local)
+    if target.is_address and (wrong := local_address(patient, address, owner)):
+        return wrong
     if owner:
-        return nothing_listens(patient, owner)
+        if inside := owner.published.get(target.port or 0):
+            return verdict(patient, Cause.PUBLISHED_PORT, owner=owner, inside=inside)
+        cause = Cause.STARTING if owner.health == "starting" else Cause.NOTHING_LISTENS
+        return verdict(patient, cause, owner=owner)
     if all(inspect.network(net).get("Internal") for net in caller.networks):
         return verdict(patient, Cause.INTERNAL, address=address)
     return verdict(patient, Cause.UNREACHABLE, address=address, outcome=outcome)
@@ -238,10 +231,12 @@ def listening(patient: Patient, owner: Container, listens: Sequence[str], outcom
     return verdict(patient, Cause.FIREWALL, owner=owner, net=both[0], outcome=outcome)
 
 
-def local_address(
-    patient: Patient, address: str, owner: Container | None, net: str, subnet: str
-) -> Verdict:
+def local_address(patient: Patient, address: str, owner: Container | None) -> Verdict | None:
     """An address in a range of the caller's own network, and what is meant is not there."""
+    ranges = ((net, subnet) for net in patient.caller.networks for subnet in inspect.subnets(net))
+    net, subnet = next((one for one in ranges if within(address, one[1])), ("", ""))
+    if not net:
+        return None
     network = inspect.network(net)
     options = network.get("Options") or {}
     bridge = options.get("com.docker.network.bridge.name", f"br-{network['Id'][:12]}")
@@ -257,11 +252,3 @@ def local_address(
     whose = f"{owner.name}'s" if owner else "no container's"
     meant = patient.likely(owner) or "the container"
     return verdict(patient, Cause.STALE_ADDRESS, address=address, whose=whose, meant=meant)
-
-
-def nothing_listens(patient: Patient, owner: Container) -> Verdict:
-    """The right container, and nothing listens there on that port."""
-    if inside := owner.published.get(patient.target.port or 0):
-        return verdict(patient, Cause.PUBLISHED_PORT, owner=owner, inside=inside)
-    cause = Cause.STARTING if owner.health == "starting" else Cause.NOTHING_LISTENS
-    return verdict(patient, cause, owner=owner)

@@ -42,11 +42,7 @@ class Target(NamedTuple):
     @property
     def is_address(self) -> bool:
         """Whether the host is an address, which nobody looks up."""
-        try:
-            ip_address(self.host)
-        except ValueError:
-            return False
-        return True
+        return bool(re.fullmatch(r"[\d.]+|.*:.*", self.host))
 
     def __str__(self) -> str:
         return self.host if self.port is None else f"{self.host}:{self.port}"
@@ -87,10 +83,6 @@ class Patient:
         named = [one for one in self.others if one.answers_to(self.target.host)]
         return max(named, key=lambda one: (one.running, bool(self.common(one))), default=None)
 
-    def owner(self, address: str) -> Container | None:
-        """The container that has the address, on any network."""
-        return next((one for one in self.others if address in one.networks.values()), None)
-
     def common(self, other: Container) -> list[str]:
         """The networks of both."""
         return [net for net in self.caller.networks if net in other.networks]
@@ -100,14 +92,6 @@ class Patient:
         known = {one.name for one in (self.caller, owner) if one}
         near = (one for one in self.others if self.common(one) and self.target.port in one.exposed)
         return " or ".join(one.name for one in near if one.name not in known)
-
-    def local(self, address: str) -> tuple[str, str] | None:
-        """The caller's network, and its range, in which the address lies."""
-        for net in self.caller.networks:
-            for subnet in inspect.subnets(net):
-                if within(address, subnet):
-                    return net, subnet
-        return None
 
 
 def within(address: str, subnet: str) -> bool:

@@ -10,7 +10,6 @@ seen; 2 bad arguments; 3 the machine lacks something; 129, 130 and 143 interrupt
 import json
 import os
 import sys
-import tempfile
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
@@ -40,13 +39,10 @@ def configure(parser: ArgumentParser) -> None:
 def main(args: Namespace) -> int:
     """Trace one probe; return the exit code."""
     read_probe(args.probe)
-    for option, path in (("--pcap", args.pcap), ("--svg", args.svg)):
-        if path and not path.parent.is_dir():
-            raise UsageError(f"{option} {path}: expected a place in a directory that is there")
-    if args.pcap and os.path.lexists(args.pcap):
-        raise UsageError(f"--pcap {args.pcap}: is already there; expected a new directory")
-    if args.svg and args.svg.is_dir():
-        raise UsageError(f"--svg {args.svg}: is a directory; expected a file")
+    if args.pcap and (os.path.lexists(args.pcap) or not args.pcap.parent.is_dir()):
+        raise UsageError(f"--pcap {args.pcap}: expected a new directory, in one that is there")
+    if args.svg and (args.svg.is_dir() or not args.svg.parent.is_dir()):
+        raise UsageError(f"--svg {args.svg}: expected a file, in a directory that is there")
     if docker.attempt("version").returncode:
         raise docker.EngineError("no Docker Engine answers: ./lab up starts it")
     plan = make_plan(args.sender, args.target, args.probe, inspect.containers())
@@ -63,11 +59,11 @@ def build() -> None:
     print(f"lab: building the image {IMAGE}, this once", file=sys.stderr, flush=True)
     labs = str(ROOT / "labs")
     words = ("build", "--quiet", "--tag", IMAGE, "--file", f"{labs}/tools.Dockerfile", labs)
-    done = docker.attempt(*words, limit=900, breakable=True)
-    if done.returncode:
+    try:
+        docker.run(*words, limit=900, breakable=True)
+    except docker.EngineError as error:
         cure = "where python:3.13-slim is missing, ./lab up gets it"
-        why = done.stderr.strip().rpartition("\n")[2]
-        raise docker.EngineError(f"the image {IMAGE} cannot be built; {cure}: {why}")
+        raise docker.EngineError(f"the image {IMAGE} cannot be built; {cure}: {error}") from error
 
 
 def follow(plan: Plan, args: Namespace) -> dict[str, Any]:
@@ -83,13 +79,11 @@ def follow(plan: Plan, args: Namespace) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(said)
         with docker.held():
             if args.pcap and "svg" in told:
-                with tempfile.TemporaryDirectory(dir=args.pcap.parent) as new:
-                    docker.run("cp", "--quiet", f"{box}:/out", f"{new}/pcap")
-                    Path(new, "pcap").rename(args.pcap)
+                docker.run("cp", "--quiet", f"{box}:/out", str(args.pcap.absolute()))
             if args.svg and "svg" in told:
                 args.svg.write_text(told["svg"], encoding="utf-8")
     except OSError as error:
-        raise Failed(f"{error.filename}: cannot be written: {error.strerror}") from error
+        raise Failed(f"--svg {args.svg}: cannot be written: {error.strerror}") from error
     finally:
         with docker.undisturbed():
             docker.attempt("rm", "--force", box)

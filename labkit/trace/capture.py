@@ -40,17 +40,18 @@ class Rule(NamedTuple):
 @contextlib.contextmanager
 def capturing(plan: Plan, folder: Path) -> Iterator[Callable[[], list[PacketList]]]:
     """Capture on every hop, a file each; gives what reads all that was seen there by now."""
-    kind = {"ping": "icmp", "tcp": "(icmp or tcp)", "dns": "(icmp or udp port 53)"}[plan.kind]
-    hosts = dict.fromkeys(filter(None, [plan.source, plan.address, *plan.inner]))
-    wanted = [f"{kind} and (host {' or host '.join(hosts)})"] * len(plan.hops)
+    wanted = {"ping": "icmp", "tcp": "(icmp or tcp)", "dns": "(icmp or udp port 53)"}[plan.kind]
     if plan.address == DOCKER_DNS:  # whose rules have replaced the port when lo is reached
-        wanted = ["udp", *[kind] * (len(plan.hops) - 1)]
+        wanted += f" or host {DOCKER_DNS}"
+    else:
+        hosts = filter(None, [plan.source, plan.address, *plan.inner])
+        wanted += f" and (host {' or host '.join(hosts)})"
     running = {}
     with contextlib.ExitStack() as stack:
-        for number, (hop, expression) in enumerate(zip(plan.hops, wanted, strict=True), 1):
+        for number, hop in enumerate(plan.hops, 1):
             file = str(folder / f"{number:02}-{hop.where}-{hop.interface}.pcap")
             words = ["tcpdump", "-Z", "root", "-i", hop.interface, "-U", "--immediate-mode"]
-            words += ["--time-stamp-precision=nano", "-w", file, expression]
+            words += ["--time-stamp-precision=nano", "-w", file, wanted]
             with inside(hop.pid):
                 one = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
             running[file] = stack.enter_context(one)
@@ -125,13 +126,10 @@ def read_rules(plan: Plan, where: str, saved: str) -> Counter[Rule]:
     """
     names = {hop.interface for hop in plan.hops} | {plan.source, plan.address, *plan.inner}
     found: Counter[Rule] = Counter()
-    table = ""
-    for line in saved.splitlines():
-        if line.startswith("*"):
-            table = line[1:]
-        elif read := re.fullmatch(r"\[(\d+):\d+\] -A (.*)", line):
-            rule = Rule(where, table, read[2])
-            ours = names & set(re.split(r"[\s/:]", read[2])) or not re.search(" -[dios] ", read[2])
+    for table, rules in re.findall(r"(?ms)^\*(\w+)$(.*?)^COMMIT$", saved):
+        for packets, text in re.findall(r"(?m)^\[(\d+):\d+\] -A (.*)", rules):
+            rule = Rule(where, table, text)
+            ours = names & set(re.split(r"[\s/:]", text)) or not re.search(" -[dios] ", text)
             if ours and rule.target in TARGETS:
-                found[rule] += int(read[1])
+                found[rule] += int(packets)
     return found

@@ -1,6 +1,7 @@
 """One trace as text, as data for JSON, and as a drawing."""
 
 from html import escape
+from string import Template
 from typing import Any
 
 from labkit.table import table
@@ -52,25 +53,24 @@ def as_data(trace: Trace) -> dict[str, Any]:
     }
 
 
-STYLE = """
+DRAWING = Template("""\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 $height" role="img" aria-labelledby="t d">
+  <title id="t">$title</title>
+  <desc id="d">$ending</desc>
+  <style>
     text { font: 12px ui-monospace, monospace; fill: #24292f; }
     .name { font: 600 13px system-ui, sans-serif; }
-    .dim { fill: #57606a; } .new { fill: #9a6700; font-weight: 600; }
-    .wire { stroke: #8c959f; stroke-width: 2; } .cut { stroke: #cf222e; stroke-dasharray: 3 4; }
-    .box { fill: #ddf4ff; stroke: #0969da; } .host { fill: #eaeef2; stroke: #8c959f; }
+    .dim { opacity: 0.75; } .new { fill: #9a6700; font-weight: 600; }
     .ok { fill: #1a7f37; } .bad { fill: #cf222e; }
+    .wire { stroke: #8c959f; stroke-width: 2; } .cut { stroke: #cf222e; stroke-dasharray: 3 4; }
+    .box { fill: #0969da22; stroke: #0969da; } .host { fill: #8c959f22; stroke: #8c959f; }
     @media (prefers-color-scheme: dark) {
-      text { fill: #e6edf3; } .dim { fill: #9198a1; } .new { fill: #d29922; }
-      .box { fill: #0c2d6b; } .host { fill: #212830; }
-      .ok { fill: #3fb950; } .bad { fill: #ff7b72; }
+      text { fill: #e6edf3; } .new { fill: #d29922; } .ok { fill: #3fb950; } .bad { fill: #ff7b72; }
     }
-"""
-
-
-def words(kind: str, x: int, y: int, text: str) -> str:
-    """One line of text in the drawing."""
-    mark = f' class="{kind}"' if kind else ""
-    return f'  <text{mark} x="{x}" y="{y}">{escape(text)}</text>'
+  </style>
+  $body
+</svg>
+""")
 
 
 def as_svg(trace: Trace) -> str:
@@ -80,34 +80,29 @@ def as_svg(trace: Trace) -> str:
     """
     plan, seen, answered = trace.plan, trace.sightings, trace.outcome == "answered"
     hops = sorted({one.hop for one in seen}) if answered else range(len(plan.hops))
-    title = f"{plan.probe} from {plan.sender} to {plan.target}"
-    ending = verdict(trace).split("; ")
-    height = 70 * len(hops) + 50 + 20 * len(ending)
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 {height}" role="img"'
-        ' aria-labelledby="t d">',
-        f'  <title id="t">{escape(title)}</title>',
-        f'  <desc id="d">{escape(verdict(trace))}</desc>',
-        f"  <style>{STYLE}  </style>",
-        words("name", 10, 24, title),
-    ]
-    for y, hop in enumerate(hops):
-        y = 40 + 70 * y
+    title, ending = f"{plan.probe} from {plan.sender} to {plan.target}", verdict(trace)
+    body, texts = [], [("name", 10, 24, title)]
+    y = 40
+    for hop in hops:
         mine = [one for one in seen if one.hop == hop]
+        where, interface, _ = plan.hops[hop]
         if y > 40:
-            cut = "" if mine else " cut"
-            out.append(f'  <path class="wire{cut}" d="M110 {y - 24}V{y}"/>')
-        kind = "host" if plan.hops[hop].where == "host" else "box"
-        out.append(f'  <rect class="{kind}" x="10" y="{y}" width="200" height="46" rx="6"/>')
-        out.append(words("name", 20, y + 19, plan.hops[hop].where))
-        out.append(words("", 20, y + 37, plan.hops[hop].interface))
+            body.append(f'<path class="wire{"" if mine else " cut"}" d="M110 {y - 24}v24"/>')
+        kind = "host" if where == "host" else "box"
+        body.append(f'<rect class="{kind}" x="10" y="{y}" width="200" height="46" rx="6"/>')
+        texts += [("name", 20, y + 19, where), ("", 20, y + 37, interface)]
         for one in mine:
             x, arrow = (570, "\u2191") if one.answer else (230, "\u2193")
             ends = f"{arrow} {one.source} \u2192 {one.destination}"
-            out.append(words("new" if one.changes else "", x, y + 19, ends))
-            out.append(words("dim", x, y + 37, f"{one.what}, TTL {one.ttl}"))
+            texts.append(("new" if one.changes else "", x, y + 19, ends))
+            texts.append(("dim", x, y + 37, f"{one.what}, TTL {one.ttl}"))
         if not mine:
-            out.append(words("bad", 230, y + 28, "not seen"))
-    for row, line in enumerate(ending):
-        out.append(words("ok" if answered else "bad", 10, 70 * len(hops) + 56 + 20 * row, line))
-    return "\n".join([*out, "</svg>", ""])
+            texts.append(("bad", 230, y + 28, "not seen"))
+        y += 70
+    for line in ending.split("; "):
+        texts.append(("ok" if answered else "bad", 10, y + 16, line))
+        y += 20
+    for kind, x, row, text in texts:
+        body.append(f'<text class="{kind}" x="{x}" y="{row}">{escape(text)}</text>')
+    told = {"title": escape(title), "ending": escape(ending), "body": "\n  ".join(body)}
+    return DRAWING.substitute(told, height=y + 10)

@@ -71,20 +71,19 @@ def make_plan(sender: str, target: str, probe: str, known: Sequence[Container]) 
     """The ends among the KNOWN containers, `host`, and addresses; UsageError where one is wrong."""
     named = {word: one for one in known for word in (one.name, one.id, one.id[:12])}
     up = [one for one in known if one.running]
-    source = named.get(sender)
+    source, holder = named.get(sender), named.get(target)
     if not source and sender != "host":
         raise UsageError(f"FROM '{sender}': expected host or a container that is there")
-    if re.fullmatch(r"[\d.]+", target):
-        try:
-            address = str(ipaddress.IPv4Address(target))
-        except ValueError as error:
-            raise UsageError(f"TO '{target}': expected an IPv4 address: {error}") from error
-        holder = next((one for one in up if address in one.networks.values()), None)
-    elif holder := named.get(target):
+    if holder:
         shared = [a for net, a in holder.networks.items() if source and net in source.networks]
         address = next(filter(None, [*shared, *holder.networks.values()]), "")
     else:
-        raise UsageError(f"TO '{target}': expected an IPv4 address or a container that is there")
+        try:
+            address = str(ipaddress.IPv4Address(target))
+        except ValueError:
+            wanted = "expected an IPv4 address or a container that is there"
+            raise UsageError(f"TO '{target}': {wanted}") from None
+        holder = next((one for one in up if address in one.networks.values()), None)
     for one in (source, holder):
         if one and not one.running:
             raise UsageError(f"{one.name} is {one.state['Status']}: expected a running container")

@@ -97,10 +97,10 @@ def test_wrong_ends(words: tuple[str, str], said: str) -> None:
     ("words", "said"),
     [
         (["--probe", "tcp:0"], "probe 'tcp:0': expected ping, tcp:PORT (1 to 65535)"),
-        (["--pcap", "there"], "--pcap there: is already there; expected a new directory"),
-        (["--svg", "there"], "--svg there: is a directory; expected a file"),
-        (["--svg", "no-such/x"], "--svg no-such/x: expected a place in a directory that is there"),
-        (["--pcap", "no-such/x"], "--pcap no-such/x: expected a place in a directory that"),
+        (["--pcap", "there"], "--pcap there: expected a new directory, in one that is there"),
+        (["--svg", "there"], "--svg there: expected a file, in a directory that is there"),
+        (["--svg", "no-such/x"], "--svg no-such/x: expected a file, in a directory"),
+        (["--pcap", "no-such/x"], "--pcap no-such/x: expected a new directory, in one"),
     ],
 )
 def test_what_is_wrong_is_said_before_the_engine_is_asked(
