@@ -21,7 +21,6 @@ from labkit.table import table
 LABEL = "two-bridges=compare"
 PREFIX = "two-bridges-compare"
 READY = 60.0  # seconds until a webapp must answer
-EMBEDDED_DNS = "127.0.0.11"
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Outcome:
 
     def rows(self) -> dict[str, str]:
         """Its cells of the table, by the name of the row."""
-        whose = "Docker's" if self.resolver == EMBEDDED_DNS else "the host's"
+        whose = "Docker's" if self.resolver == inspect.EMBEDDED_DNS else "the host's"
         return {
             "network": self.network,
             "subnet": self.subnet,

@@ -8,6 +8,8 @@ from typing import Any
 
 from labkit import docker
 
+EMBEDDED_DNS = "127.0.0.11"  # Docker's own server, in each container of a user-defined network
+
 
 @dataclass
 class Container:

@@ -10,10 +10,9 @@ from typing import Any
 
 from labkit import inspect
 from labkit.doctor.patient import Patient, within
-from labkit.inspect import Container
+from labkit.inspect import EMBEDDED_DNS, Container
 
 SENTENCES = tomllib.loads(Path(__file__).with_name("verdicts.toml").read_text(encoding="utf-8"))
-EMBEDDED_DNS = "127.0.0.11"
 TOO_EARLY = 60.0  # seconds after a server's start within which a client's end is put down to it
 
 

@@ -17,7 +17,8 @@ from scapy.layers.inet import ICMP
 from scapy.plist import PacketList
 from scapy.utils import rdpcap
 
-from labkit.trace.way import DOCKER_DNS, HOST, Plan, inside
+from labkit.inspect import EMBEDDED_DNS
+from labkit.trace.way import HOST, Plan, inside
 
 REWRITES = {"source": ("MASQUERADE", "SNAT"), "destination": ("DNAT", "REDIRECT")}
 DROPS = ("DROP", "REJECT")
@@ -41,8 +42,8 @@ class Rule(NamedTuple):
 def capturing(plan: Plan, folder: Path) -> Iterator[Callable[[], list[PacketList]]]:
     """Capture on every hop, a file each; gives what reads all that was seen there by now."""
     wanted = {"ping": "icmp", "tcp": "(icmp or tcp)", "dns": "(icmp or udp port 53)"}[plan.kind]
-    if plan.address == DOCKER_DNS:  # whose rules have replaced the port when lo is reached
-        wanted += f" or host {DOCKER_DNS}"
+    if plan.address == EMBEDDED_DNS:  # whose rules have replaced the port when lo is reached
+        wanted += f" or host {EMBEDDED_DNS}"
     else:
         hosts = filter(None, [plan.source, plan.address, *plan.inner])
         wanted += f" and (host {' or host '.join(hosts)})"
@@ -110,7 +111,7 @@ def send(plan: Plan) -> tuple[socket.socket, bytes, str]:
 def counters(plan: Plan) -> Counter[Rule]:
     """What the rules of the host, and of the network of a sender that asks Docker, have counted."""
     found: Counter[Rule] = Counter()
-    asks_docker = {plan.sender: plan.hops[0].pid} if plan.address == DOCKER_DNS else {}
+    asks_docker = {plan.sender: plan.hops[0].pid} if plan.address == EMBEDDED_DNS else {}
     for where, pid in {"host": HOST, **asks_docker}.items():
         for tool in ("iptables-nft-save", "iptables-legacy-save"):
             with inside(pid):

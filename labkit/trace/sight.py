@@ -12,8 +12,9 @@ from scapy.layers.dns import DNS
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.packet import Packet as Frame
 
+from labkit.inspect import EMBEDDED_DNS
 from labkit.trace.capture import REWRITES, Rule
-from labkit.trace.way import DOCKER_DNS, Plan
+from labkit.trace.way import Plan
 
 ECHOES = {8: "echo request", 0: "echo reply"}
 FLAGS = {"S": "SYN", "SA": "SYN-ACK", "R": "RST", "RA": "RST"}
@@ -95,7 +96,7 @@ def sight(captures: Iterable[Iterable[Frame]], plan: Plan, mark: bytes) -> list[
         packet = frame[IP]
         if legs and (known := recognise(packet, plan, legs)):
             leg, answer, what = known
-            leg += plan.address == DOCKER_DNS and hop > 0
+            leg += plan.address == EMBEDDED_DNS and hop > 0
             ends = packet.src, packet.dst
             if ICMP not in packet:
                 ends = f"{packet.src}:{packet.sport}", f"{packet.dst}:{packet.dport}"

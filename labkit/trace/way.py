@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from labkit import UsageError
-from labkit.inspect import Container
+from labkit.inspect import EMBEDDED_DNS, Container
 
-DOCKER_DNS = "127.0.0.11"
 HOST = os.getpid()  # a process in the host's network: this one, in the box
 
 
@@ -149,7 +148,7 @@ def find_way(plan: Plan) -> None:
     out = route(sender, pid, address)
     plan.source = out.get("prefsrc", "")
     hops = cable(sender, pid, out["dev"])
-    if address == DOCKER_DNS:
+    if address == EMBEDDED_DNS:
         plan.inner = []
         # What it does not know it asks the servers in the comment that it leaves there, from the
         # container or, where the server is on the host's own loopback, from the host.
