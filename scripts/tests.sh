@@ -75,10 +75,7 @@ test_lint() {
 # pytest clean-up runs on an interrupt only, and bash would not pass one on to a foreground child.
 pytest() { # ARG...
   local code=0 end_with=INT
-  set -m
-  "$state/venv/bin/pytest" "$@" </dev/null &
-  child=$!
-  set +m
+  launch "$state/venv/bin/pytest" "$@"
   wait "$child" || code=$?
   child=
   return $code

@@ -31,6 +31,7 @@ from tests.support.machine import ROOT, declared, settled, snapshot
 from tests.support.mutants import tried
 
 LABS = ROOT / "labs"
+FIRST: set[Any] = set()  # what was on the machine before the first page
 COMPARED = 0.9  # the least share of commands whose output is compared
 # Faults that use what other labs use: docker0, and cables of one range from the host.
 ON_THE_HOST = ("08-03", "08-07", "08-10")
@@ -174,11 +175,9 @@ def changes(page: Page, before: set[Any]) -> list[str]:
 
     left = settled(lambda: {t for t in snapshot() - before if not others_do(t)})
     # An untagged image that was there before is nobody's: building and removing its like takes it.
-    # A container with a name of the engine's making is a passing one of another page, and what
-    # begins with tb-pages- is another test's (tests/support/lab.py).
-    nobodys = re.compile(r"image [0-9a-f]{12}|container [a-z]+_[a-z]+\d?|.* tb-pages-.*")
-    gone = [t for t in sorted(before - snapshot()) if not others_do(t)]
-    told = [f"gone: {t}" for t in gone if not nobodys.fullmatch(str(t))]
+    # What came during this session is another page's, which may take it away again.
+    gone = [t for t in sorted((before & FIRST) - snapshot()) if not others_do(t)]
+    told = [f"gone: {t}" for t in gone if not re.fullmatch(r"image [0-9a-f]{12}", str(t))]
     return [*(f"left: {t}" for t in left), *told]
 
 
@@ -261,6 +260,12 @@ class Pages:
             self.left_out = len(away)
             config.hook.pytest_deselected(items=away)
             items[:] = [item for item in items if item.nodeid.startswith(NO_ENGINE)]
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Look at the machine before any page is played: all workers collect first."""
+        engine = any(not item.nodeid.startswith(NO_ENGINE) for item in session.items)
+        if engine and not session.config.option.collectonly:
+            FIRST.update(snapshot())
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
