@@ -1,5 +1,6 @@
 """What `./lab` does without an engine: words, help, versions, and the line that shows progress."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def test_versions_are_compared_as_numbers(have: str, floor: str, enough: bool) -
 
 def test_a_step_that_takes_long_shows_its_last_line_until_it_ends(tmp_path: Path) -> None:
     step = 'step "waiting" sh -c \'echo so far; until [ -e "$0" ]; do sleep 0.1; done\' "$1/go"'
-    script = f"{function('step')}{function('last_line')}state=$1 log=$1/log\n{step}"
+    functions = "".join(map(function, ("launch", "step", "last_line")))
+    script = f"{functions}state=$1 log=$1/log\n{step}"
     argv = ["bash", "-c", script, "-", str(tmp_path)]
     with subprocess.Popen(argv, cwd=ROOT, text=True, stdout=subprocess.PIPE) as process:
         assert process.stdout
@@ -79,3 +81,18 @@ def test_a_step_that_takes_long_shows_its_last_line_until_it_ends(tmp_path: Path
             (tmp_path / "go").touch()
         process.stdout.read()
     assert process.returncode == 0
+
+
+def test_a_signal_between_the_launch_and_its_number_ends_the_command() -> None:
+    script = """
+        child='' before=none end_with=TERM
+        trap 'end_child; echo "$!"; exit 143' TERM
+        set -T
+        trap '[ "$BASH_COMMAND" != "child=\\$!" ] || kill -TERM "$$"' DEBUG
+        launch sleep 600
+    """
+    argv = ["bash", "-c", function("launch") + function("end_child") + script]
+    done = subprocess.run(argv, cwd=ROOT, text=True, capture_output=True, check=False)
+    assert done.returncode == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(done.stdout), 0)
