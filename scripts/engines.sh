@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command on a Docker Engine of another version, beside the host's engine. Run by ./lab; needs root.
-#   scripts/engines.sh NAME COMMAND [ARG...]   NAME: floor (Debian 13's) or newest (Debian testing's)
+#   scripts/engines.sh NAME COMMAND [ARG...]   NAME: floor (Debian 13's) or newest (Debian testing's),
+#                                              and floor-2 to newest-9 for more of them at once
 # The engine's packages are unpacked in .lab/engines/NAME, not installed. It has a network (tb-NAME), mounts,
 # processes and files (/var/lib/two-bridges-engines/NAME) of its own, and a way out through NAT. COMMAND runs
 # in there, so its docker0, its 127.0.0.1 and its Docker are that engine's; all of it goes when COMMAND ends.
@@ -18,14 +19,15 @@ die() { # CODE LINE
 }
 
 name=${1:-}
+number=${name##*[!0-9]}
 case "$name" in
-  floor) suite=trixie net=10.109.8 ;;
-  newest) suite=testing net=10.109.9 ;;
+  floor | floor-[2-9]) suite=trixie net=10.109.1${number:-1} ;;
+  newest | newest-[2-9]) suite=testing net=10.109.2${number:-1} ;;
   *) die 2 "engine '$name': expected floor or newest" ;;
 esac
 shift
 [ $# != 0 ] || die 2 "expected a command after '$name'"
-files=$root/.lab/engines/$name dir=/var/lib/two-bridges-engines/$name ns=tb-$name
+files=$root/.lab/engines/${name%-*} dir=/var/lib/two-bridges-engines/$name ns=tb-$name
 socket=$dir/run/docker.sock
 nat=(POSTROUTING -s "$net.0/24" ! -o "$ns" -m comment --comment "$ns" -j MASQUERADE)
 out=(FORWARD -i "$ns" -m comment --comment "$ns" -j ACCEPT)
