@@ -8,12 +8,19 @@ set -euo pipefail
 
 suite=trixie # Debian 13: its Python is 3.13, its busybox 1.37, as in the images it stands in for
 
+source "$(dirname "${BASH_SOURCE[0]}")/debian.sh"
+
+die() { # CODE LINE
+  printf 'base-images.sh: %s\n' "$2" >&2
+  exit "$1"
+}
+
 main() {
   local image
   for image in "$@"; do
     case "$image" in
       python:3.13-slim | alpine) ;;
-      *) echo "base-images.sh: $image: expected python:3.13-slim or alpine" >&2 && exit 2 ;;
+      *) die 2 "$image: expected python:3.13-slim or alpine" ;;
     esac
   done
   for image in "$@"; do
@@ -35,16 +42,9 @@ stand_in_of() {
 
 prepare() {
   [ -z "${mirror:-}" ] || return 0
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "base-images.sh: a stand-in is built as root on Debian or Ubuntu; else load the image by hand (docker load) or name a registry mirror to the engine" >&2
-    exit 3
-  fi
-  # shellcheck disable=SC2016  # apt's own variable
-  mirror=${LAB_DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | grep -v security | head -n 1)}
-  if [ -z "$mirror" ]; then
-    echo "base-images.sh: apt's sources name no Debian mirror: set LAB_DEBIAN_MIRROR to the address of one" >&2
-    exit 3
-  fi
+  { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; } ||
+    die 3 "a stand-in is built as root on Debian or Ubuntu; else load the image by hand (docker load) or name a registry mirror to the engine"
+  mirror=$(debian_mirror)
   if ! command -v mmdebstrap >/dev/null; then
     apt-get update
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends mmdebstrap debian-archive-keyring
@@ -57,7 +57,7 @@ prepare() {
 
 debian() {
   TMPDIR=$work mmdebstrap --mode=root --aptopt='Acquire::Languages "none"' "$@" "$suite" \
-    --keyring=/usr/share/keyrings/debian-archive-keyring.gpg - "$mirror"
+    --keyring=$keyring - "$mirror"
 }
 
 import() { # NAME CHANGE...

@@ -10,6 +10,9 @@
 # Exit codes are those of ./lab; status gives 1 when a node does not answer.
 set -euo pipefail
 
+source "$(dirname "${BASH_SOURCE[0]}")/netns.sh"
+
+unset HTTP_PROXY HTTPS_PROXY http_proxy https_proxy # nodes have no way out
 nodes=(1 2 3)
 bridge=tb-nodes
 cgroup=two-bridges-nodes
@@ -22,38 +25,25 @@ die() { # CODE LINE
 }
 
 able() {
-  local command missing=
   [ "$(uname -s)" = Linux ] || die 3 "expected Linux, and this is $(uname -s): use a virtual machine"
   [ "$(id -u)" = 0 ] || die 3 "only root can start engines: sudo ./lab nodes up"
-  for command in dockerd docker ip iptables nsenter unshare; do
-    command -v $command >/dev/null || missing="$missing $command"
-  done
-  [ -z "$missing" ] ||
-    die 3 "not on the PATH:$missing (Debian: docker.io, docker-cli, iproute2, iptables, util-linux)"
+  lacking "docker.io, docker-cli, iproute2, iptables, util-linux" dockerd docker ip iptables nsenter unshare
 }
 
 state() { # N: its part in a Swarm, such as inactive; empty when it does not answer
   timeout 10 docker -H "unix://$dir/node$1/docker.sock" info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null || true
 }
 
-pids() { ip netns pids "tb-node$1" 2>/dev/null; } # N: what is in its network, so no other engine
-
 up() {
   local n code=0
-  for n in $bridge "${nodes[@]/#/tb-node}"; do
-    [ -e $dir ] || { [ ! -e "/sys/class/net/$n" ] && [ ! -e "/run/netns/$n" ]; } ||
-      die 3 "a network of the name $n is already there, and not the lab's: expected none; rename or remove it"
-  done
+  [ -e $dir ] || not_anothers $bridge "${nodes[@]/#/tb-node}"
   # A signal that comes while the directory is made is acted on right after.
   trap 'code=130' INT
   trap 'code=143' TERM
   trap 'code=129' HUP
   mkdir $dir 2>/dev/null ||
     die 3 "$dir is already there, from an earlier ./lab nodes up: expected none; ./lab nodes down removes it"
-  trap 'give_up $?' EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
-  trap 'exit 129' HUP
+  guard
   [ $code = 0 ] || exit $code
   ip link add $bridge type bridge
   ip link set $bridge up
@@ -61,19 +51,15 @@ up() {
   iptables -w -I "${rule[@]}"
   for n in "${nodes[@]}"; do
     plug "$n"
-    start "$n"
+    mkdir "$dir/node$n"
+    # A name server that refuses at once: one out of reach takes seconds.
+    start "tb-node$n" "$dir/node$n/log" "mount -t tmpfs tmpfs /run" --data-root "$dir/node$n/data" \
+      --exec-root /run/docker --pidfile /run/docker.pid -H "unix://$dir/node$n/docker.sock" \
+      --dns 127.0.0.1 --cgroup-parent "/$cgroup"
   done
-  for n in "${nodes[@]}"; do await "$n"; done
+  for n in "${nodes[@]}"; do await "tb-node$n" "$dir/node$n/docker.sock" "$dir/node$n/log"; done
   status
   trap - EXIT INT TERM HUP
-}
-
-give_up() { # CODE
-  trap '' INT TERM HUP
-  # Here and not on the signal: a Ctrl-C ends the command under way too, and so us, before its trap runs.
-  [ "$1" -le 128 ] || echo "lab: interrupted" >&2
-  remove
-  exit "$1"
 }
 
 plug() { # N: a network of its own, and a cable to the bridge
@@ -83,33 +69,6 @@ plug() { # N: a network of its own, and a cable to the bridge
   ip -n "tb-node$1" link set lo up
   ip -n "tb-node$1" link set eth0 up
   ip -n "tb-node$1" addr add "10.109.0.$1/24" dev eth0
-}
-
-# nsenter, as `ip netns exec` hides the cgroups. --pid: all of a node's processes end with their first,
-# a shell, which reaps them meanwhile. A new /run: dockerd finds no containerd there and starts its own.
-# No way out, so no proxy, and a name server that refuses at once: one out of reach takes seconds.
-start() { # N
-  mkdir "$dir/node$1"
-  # Inside before anything is in the background: so whoever cleans up finds it by its network.
-  # shellcheck disable=SC2016  # for the shells inside
-  nsenter --net="/run/netns/tb-node$1" sh -c '"$@" >"$0" 2>&1 </dev/null &' "$dir/node$1/log" \
-    env --default-signal -u HTTP_PROXY -u HTTPS_PROXY -u http_proxy -u https_proxy \
-    setsid unshare --mount --uts --pid --fork --mount-proc --kill-child \
-    sh -c 'hostname "$0" && mount -t tmpfs tmpfs /run && dockerd "$@"; exit' "node$1" \
-    --config-file /dev/null --data-root "$dir/node$1/data" --exec-root /run/docker \
-    --pidfile /run/docker.pid -H "unix://$dir/node$1/docker.sock" --dns 127.0.0.1 \
-    --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$cgroup"
-}
-
-await() { # N
-  local tries
-  for tries in $(seq 150); do
-    [ -z "$(state "$1")" ] || return 0
-    sleep 0.2
-    [ "$tries" -lt 10 ] || [ -n "$(pids "$1")" ] || break # it has ended
-  done
-  tail -n 5 "$dir/node$1/log" | sed 's/^/    /' >&2
-  die 1 "the engine of node$1 does not answer: expected it within 30 s; above is the end of its log"
 }
 
 status() {
@@ -133,39 +92,9 @@ down() {
 }
 
 remove() {
-  local n
-  for n in "${nodes[@]}"; do until_done "node$n is still running" end "$n"; done
-  for n in "${nodes[@]/#/tb-node}" $bridge; do
-    [ ! -e "/sys/class/net/$n" ] || ip link del "$n"
-    [ ! -e "/run/netns/$n" ] || ip netns del "$n"
-  done
+  unplug "${nodes[@]/#/tb-node}" $bridge
   while iptables -w -D "${rule[@]}" 2>/dev/null; do :; done
-  until_done "a cgroup of the nodes is still in use" end_cgroups
-  until_done "$dir is still in use" rm -rf $dir
-}
-
-until_done() { # COMPLAINT COMMAND...: again while it fails, as what was killed takes a moment to go
-  local tries
-  for tries in $(seq 100); do
-    ! "${@:2}" 2>/dev/null || return 0
-    sleep 0.2
-  done
-  die 1 "$1 after $tries tries: expected it gone; ./lab nodes down tries again"
-}
-
-end() { # N
-  local found
-  found=$(pids "$1") || return 0
-  [ -n "$found" ] || return 0
-  # shellcheck disable=SC2086  # a word for each
-  kill -KILL $found
-  return 1 # look again
-}
-
-end_cgroups() {
-  local ours=(-type d '(' -name "$cgroup" -o -path "*/$cgroup/*" ')')
-  find /sys/fs/cgroup -depth "${ours[@]}" -exec rmdir {} + || return
-  [ -z "$(find /sys/fs/cgroup "${ours[@]}")" ]
+  clear_away $cgroup $dir
 }
 
 case "${1:-}" in

@@ -59,7 +59,7 @@ test_lint() {
   "$bin/ruff" check . || failed=1
   "$bin/ruff" format --check . || failed=1
   "$bin/mypy" || failed=1
-  "$bin/shellcheck" -x "${scripts[@]}" || failed=1
+  "$bin/shellcheck" -x -P SCRIPTDIR "${scripts[@]}" || failed=1
   "$bin/shfmt" -i 2 -ci -d "${scripts[@]}" || failed=1
   "$bin/hadolint" Dockerfile labs/tools.Dockerfile || failed=1
   "$bin/yamllint" --strict . || failed=1

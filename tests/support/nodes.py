@@ -42,18 +42,23 @@ def engine(n: int, *words: str, check: bool = False, stdin: str = "") -> Done:
     return run(*argv, check=check, stdin=stdin)
 
 
-def there() -> list[str]:
-    """What nodes consist of, and so could leave."""
-    ours = (DIR.parent.glob(DIR.name), LINKS.glob("tb-node*"), NAMESPACES.glob("tb-node*"))
-    found = [str(path) for paths in ours for path in paths]
-    found += [path for path, _, _ in os.walk("/sys/fs/cgroup") if "two-bridges-nodes" in path]
-    rules = subprocess.check_output(["iptables", "-w", "-S", "FORWARD"], text=True)
-    found += [rule for rule in rules.splitlines() if "two-bridges-nodes" in rule]
+def remains(prefix: str, directory: Path, cgroup: str) -> list[str]:
+    """What engines consist of whose networks begin with PREFIX, and so could leave."""
+    found = [str(path) for path in (directory,) if path.exists()]
+    found += [str(p) for place in (LINKS, NAMESPACES) for p in place.glob(f"{prefix}*")]
+    found += [path for path, _, _ in os.walk("/sys/fs/cgroup") if cgroup in Path(path).parts]
+    rules = subprocess.check_output(["iptables-save"], text=True).splitlines()
+    found += [rule for rule in rules if cgroup in rule or f" {prefix} " in rule]
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if str(DIR) in command:
+        if str(directory) in command:
             found.append(command)
     return found
+
+
+def there() -> list[str]:
+    """What nodes consist of, and so could leave."""
+    return remains("tb-node", DIR, "two-bridges-nodes")
