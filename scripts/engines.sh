@@ -5,6 +5,7 @@
 # The engine's packages are unpacked in .lab/engines/NAME, not installed. It has a network (tb-NAME), mounts,
 # processes and files (/var/lib/two-bridges-engines/NAME) of its own, and a way out through NAT. COMMAND runs
 # in there, so its docker0, its 127.0.0.1 and its Docker are that engine's; all of it goes when COMMAND ends.
+# LAB_DOCKERD_OPTIONS: more options for its dockerd, such as --feature containerd-snapshotter=true.
 # Exit: COMMAND's own; 2 bad arguments; 3 the machine lacks something; 129, 130, 143 interrupted.
 set -euo pipefail
 
@@ -101,11 +102,12 @@ up() {
   iptables -w -I "${out[@]}"
   iptables -w -I "${back[@]}"
   # Its programs lie over the host's, and its /sys shows its own network.
+  # shellcheck disable=SC2086  # a word for each
   PATH=$path start "$ns" "$dir/log" "cd '$dir' && mount --bind run /run &&
     mkdir -p /var/lib/docker /usr/libexec/docker && mount --bind data /var/lib/docker &&
     mount --bind '$files/engine/usr/libexec/docker' /usr/libexec/docker &&
     mount --rbind /sys/fs/cgroup cgroup && mount -t sysfs sysfs /sys && mount --rbind cgroup /sys/fs/cgroup" \
-    --cgroup-parent "/$cgroup" 9>&-
+    --cgroup-parent "/$cgroup" ${LAB_DOCKERD_OPTIONS:-} 9>&-
   await "$ns" "$socket" "$dir/log"
 }
 

@@ -62,6 +62,22 @@ def test_it_has_names_addresses_and_files_of_its_own() -> None:
     (ROOT / ".lab" / "made-inside").unlink()
 
 
+def test_up_again_keeps_the_containers_on_the_image_store_of_engine_29() -> None:
+    """There a build's attestations, which carry its time, would be a part of the image's digest."""
+    script = """
+        docker info --format '{{.DriverStatus}}' | grep containerd
+        for _ in 1 2; do
+            ./lab up >/dev/null
+            docker compose ps --quiet | sort
+        done
+    """
+    env = {"LAB_DOCKERD_OPTIONS": "--feature containerd-snapshotter=true"}
+    done = engine(NAME, "bash", "-ec", script, env=env)
+    assert done.returncode == 0, done.stderr
+    first, second, *again = done.stdout.splitlines()[-4:]
+    assert [first, second] == again
+
+
 def test_a_second_of_its_name_is_refused_and_a_killed_one_is_mended() -> None:
     argv = [SCRIPT, NAME, "docker", "run", "--rm", "alpine", "sleep", "600"]
     with subprocess.Popen(argv, start_new_session=True, stdout=subprocess.DEVNULL) as first:

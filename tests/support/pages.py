@@ -27,6 +27,7 @@ from labkit import Failed, docker
 from labkit.pages.parse import Block, Fence, Page, find, load
 from labkit.pages.play import Run
 from labkit.pages.things import missing
+from tests.support import verified
 from tests.support.machine import ROOT, declared, settled, snapshot
 from tests.support.mutants import tried
 
@@ -225,6 +226,7 @@ class Pages:
     def __init__(self) -> None:
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.doctor: list[bool] = []  # for each fault that it has seen, whether it knew the cause
+        self.unlike: list[str] = []  # where labs/README.md says something else of this engine
         self.left_out = 0  # tests that need an engine, where nobody asked for them
         names = [path.name for path in find(LABS).values()]
         sybil = PageSybil([regions], path=str(LABS), filenames=names, teardown=finish)
@@ -305,8 +307,12 @@ class Pages:
         return total
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if not hasattr(session.config, "workerinput") and self.shortfall():
-            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        if hasattr(session.config, "workerinput") or session.exitstatus:
+            return
+        if self.counts:
+            self.unlike = verified.settle(self.counts, session.config.getoption("--write-verified"))
+        if self.unlike or self.shortfall():
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         write = terminalreporter.write_line
@@ -330,7 +336,7 @@ class Pages:
             if n := c["not executed"]:
                 lacks = missing(load(ROOT / name).needs)
                 write(f"{n} commands NOT EXECUTED, all of {name}: {lacks}", yellow=True)
-        for line in self.shortfall():
+        for line in [*self.shortfall(), *self.unlike]:
             write(f"NOT ENOUGH: {line}", red=True)
 
 
