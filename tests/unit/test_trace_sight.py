@@ -24,7 +24,8 @@ A, B, OUT, NIC = "10.6.1.2", "10.6.1.3", "198.51.100.2", "198.51.100.1"
 HOPS = [Hop("a", "eth0", 1), Hop("host", "veth1", 2), Hop("host", "br-1", 2), Hop("host", "nic", 2)]
 MARK = b"0123456789abcdef"
 PING = Plan("a", 1, OUT, OUT, "ping", "ping", source=A, hops=HOPS, bridges=["br-1"])
-MASQUERADE = Rule("host", "nat", "POSTROUTING -s 10.6.1.0/24 ! -o br-1 -j MASQUERADE")
+WAY_OUT = "POSTROUTING -s 10.6.1.0/24 ! -o br-1 -j MASQUERADE"
+MASQUERADE = Rule("host", "nat", WAY_OUT, "MASQUERADE")
 
 
 def frame(micros: int, source: str, destination: str, payload: Packet, ttl: int = 64) -> Packet:
@@ -115,7 +116,7 @@ def test_a_packet_sent_again_is_seen_once() -> None:
 
 
 def test_the_last_sighting_of_a_request_and_of_an_answer() -> None:
-    drop = Rule("host", "filter", "FORWARD -o br-2 -j DROP")
+    drop = Rule("host", "filter", "FORWARD -o br-2 -j DROP", "DROP")
     lost = [capture[:1] for capture in there_and_back()[:3]] + [[]]
     trace = traced(lost, rules=Counter({MASQUERADE: 1, drop: 1}))
     assert trace.outcome == "dropped"
@@ -285,7 +286,7 @@ COMMIT
 
 
 def test_rules_that_can_have_met_the_probe() -> None:
-    rules = read_rules(PING, "host", SAVED)
+    rules = read_rules(PING, "host", SAVED, "")
     assert {(rule.table, rule.target, packets) for rule, packets in rules.items()} == {
         ("nat", "MASQUERADE", 3), ("filter", "DROP", 6), ("filter", "REJECT", 7),
         ("raw", "DROP", 1),
@@ -305,7 +306,13 @@ def test_json_has_the_hops_the_packets_and_the_rules() -> None:
         ("changes", [f"source {A} -> {NIC} (MASQUERADE)", "TTL 64 -> 63"]),
     ]  # fmt: skip
     assert told["rules"] == [
-        {"where": "host", "table": "nat", "rule": MASQUERADE.rule, "packets": 1}
+        {
+            "where": "host",
+            "table": "nat",
+            "rule": WAY_OUT,
+            "target": "MASQUERADE",
+            "packets": 1,
+        }
     ]
 
 
