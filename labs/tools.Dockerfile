@@ -5,7 +5,7 @@ FROM python:3.13-slim
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
-       conntrack dnsmasq-base iproute2 iptables iputils-ping tcpdump \
+       conntrack dnsmasq-base iproute2 iptables iputils-ping nftables tcpdump \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /tools
 COPY tools-requirements.txt ./

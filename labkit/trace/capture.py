@@ -1,6 +1,7 @@
 """Capturing on every hop, sending the probe, and counting the rules that it met."""
 
 import contextlib
+import json
 import re
 import secrets
 import signal
@@ -10,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scapy.layers.dns import DNS, DNSQR
 from scapy.layers.inet import ICMP
@@ -18,10 +19,17 @@ from scapy.plist import PacketList
 from scapy.utils import rdpcap
 
 from labkit.inspect import EMBEDDED_DNS
+from labkit.trace import IMAGE
 from labkit.trace.way import HOST, Plan, inside
 
 REWRITES = {"source": ("MASQUERADE", "SNAT"), "destination": ("DNAT", "REDIRECT")}
 DROPS = ("DROP", "REJECT")
+NARROW = r" -[dios] | [io]if|addr |__"  # what limits a rule to some of the packets
+LISTS = [
+    ["iptables-nft-save", "-c"],
+    ["iptables-legacy-save", "-c"],
+    ["nft", "-j", "list", "ruleset"],
+]
 TARGETS = (*REWRITES["source"], *REWRITES["destination"], *DROPS)
 
 
@@ -30,12 +38,8 @@ class Rule(NamedTuple):
 
     where: str
     table: str
-    rule: str  # CHAIN MATCHES -j TARGET
-
-    @property
-    def target(self) -> str:
-        """DROP, DNAT, a chain, …: what the rule does."""
-        return self.rule.partition(" -j ")[2].split(" ")[0]
+    rule: str  # its chain, and the rule as iptables or nft shows it
+    target: str  # what it does, in iptables' words
 
 
 @contextlib.contextmanager
@@ -109,28 +113,78 @@ def send(plan: Plan) -> tuple[socket.socket, bytes, str]:
 
 
 def counters(plan: Plan) -> Counter[Rule]:
-    """What the rules of the host, and of the network of a sender that asks Docker, have counted."""
+    """What the rules of the host, and of the network of a sender that asks Docker, have counted.
+
+    Whichever backend the engine has, the host's own firewall may have the other: both are read.
+    """
     found: Counter[Rule] = Counter()
     asks_docker = {plan.sender: plan.hops[0].pid} if plan.address == EMBEDDED_DNS else {}
     for where, pid in {"host": HOST, **asks_docker}.items():
-        for tool in ("iptables-nft-save", "iptables-legacy-save"):
+        try:
             with inside(pid):
-                done = subprocess.run([tool, "-c"], capture_output=True, text=True, check=False)
-            found += read_rules(plan, where, done.stdout)
+                said = [
+                    subprocess.run(words, capture_output=True, text=True, check=False).stdout
+                    for words in LISTS
+                ]
+        except FileNotFoundError:
+            sys.exit(f"the image is older than this command: docker image rm {IMAGE}")
+        found += read_rules(plan, where, said[0] + said[1], said[2])
     return found
 
 
-def read_rules(plan: Plan, where: str, saved: str) -> Counter[Rule]:
+def read_rules(plan: Plan, where: str, saved: str, ruleset: str) -> Counter[Rule]:
     """The packets of each rule that rewrites or drops, and can meet the probe.
 
-    SAVED is the output of `iptables-save -c`.
+    SAVED is the output of `iptables-save -c`, RULESET of `nft -j list ruleset`.
     """
     names = {hop.interface for hop in plan.hops} | {plan.source, plan.address, *plan.inner}
     found: Counter[Rule] = Counter()
+    rules = [*iptables_rules(where, saved)]
+    tables = {rule.table for rule, _ in rules}  # which nft lists as well
+    rules += [(rule, n) for rule, n in nft_rules(where, ruleset) if rule.table not in tables]
+    for rule, packets in rules:
+        # What holds for one bridge only names it in the rule or, with nftables, in the chain.
+        ours = names & set(re.split(r"[\s/:]|__", rule.rule)) or not re.search(NARROW, rule.rule)
+        if ours and rule.target in TARGETS:
+            found[rule] += packets
+    return found
+
+
+def iptables_rules(where: str, saved: str) -> Iterator[tuple[Rule, int]]:
+    """All rules, and their packets, in the output of `iptables-save -c`."""
     for table, rules in re.findall(r"(?ms)^\*(\w+)$(.*?)^COMMIT$", saved):
         for packets, text in re.findall(r"(?m)^\[(\d+):\d+\] -A (.*)", rules):
-            rule = Rule(where, table, text)
-            ours = names & set(re.split(r"[\s/:]", text)) or not re.search(" -[dios] ", text)
-            if ours and rule.target in TARGETS:
-                found[rule] += int(packets)
-    return found
+            target = text.partition(" -j ")[2].split(" ")[0]
+            yield Rule(where, table, text, target), int(packets)
+
+
+def nft_rules(where: str, ruleset: str) -> Iterator[tuple[Rule, int]]:
+    """All rules with a counter, and their packets, in the output of `nft -j list ruleset`."""
+    listed = json.loads(ruleset)["nftables"] if ruleset else []
+    rules = [one["rule"] for one in listed if "rule" in one]
+    for rule in [rule for rule in rules if rule["family"] != "ip6"]:
+        table = rule["table"] if rule["family"] == "ip" else f"{rule['family']} {rule['table']}"
+        words = [spell(part) for part in rule["expr"] if "counter" not in part]
+        words += [f'comment "{rule["comment"]}"'] if "comment" in rule else []
+        text, target = " ".join([rule["chain"], *words]), next(iter(rule["expr"][-1])).upper()
+        for count in [part.get("counter") for part in rule["expr"]]:
+            if isinstance(count, dict):  # not the name of one
+                yield Rule(where, table, text, target), count["packets"]
+
+
+def spell(told: Any) -> str:
+    """A part of a rule as `nft list` shows it but for quotes, from its JSON."""
+    match told:
+        case {"match": {"op": op, "left": left, "right": right}}:
+            return " ".join([spell(left), *([] if op == "==" else [op]), spell(right)])
+        case {"payload": {"protocol": protocol, "field": name}}:
+            return f"{protocol} {name}"
+        case {"meta": {"key": key}}:
+            return str(key)
+        case {"prefix": {"addr": address, "len": length}}:
+            return f"{address}/{length}"
+        case {"dnat": {"addr": address, "port": port}}:
+            return f"dnat to {address}:{port}"
+        case {"drop": None} | {"reject": None} | {"masquerade": None}:
+            return str(next(iter(told)))
+    return str(told)

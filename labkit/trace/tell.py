@@ -2,6 +2,7 @@
 
 from html import escape
 from string import Template
+from textwrap import wrap
 from typing import Any
 
 from labkit.table import table
@@ -10,28 +11,37 @@ from labkit.trace.sight import Trace
 
 
 def as_text(trace: Trace) -> str:
-    """One line for each sighting, and the verdict."""
-    plan, rows = trace.plan, []
+    """What is seen, a line for each sighting of it and for each change, and the verdict."""
+    plan, rows, what = trace.plan, [], ""
     for one in trace.sightings:
-        where, ends = str(plan.hops[one.hop]), f"{one.source} -> {one.destination}"
-        what = "; ".join([one.what, *one.changes])
-        rows.append((f"{one.ms:.3f} ms", where, ends, f"TTL {one.ttl}", what))
+        ends = f"{one.source} -> {one.destination}"
+        rows.append((f"{one.ms:.3f} ms", str(plan.hops[one.hop]), ends, f"TTL {one.ttl}"))
     first = f"{plan.probe} from {plan.sender} ({plan.source}) to {plan.target} ({plan.address})"
-    return "\n".join([first, *table(rows), verdict(trace)])
+    lines = fold(first)
+    for one, row in zip(trace.sightings, table(rows), strict=True):
+        lines += [one.what] if one.what != what else []
+        lines += [row, *(f"{'':10}{change}" for change in one.changes)]
+        what = one.what
+    return "\n".join(lines + [part for line in verdict(trace) for part in fold(line)])
 
 
-def verdict(trace: Trace) -> str:
-    """What became of the probe, in one line."""
+def fold(line: str) -> list[str]:
+    """LINE in 80 columns, at its blanks."""
+    return wrap(line, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def verdict(trace: Trace) -> list[str]:
+    """What became of the probe and, where a rule dropped it, which."""
     seen = trace.sightings
     if not seen:
-        return f"not answered: no packet left {trace.plan.sender} ({trace.error})"
+        return [f"not answered: no packet left {trace.plan.sender} ({trace.error})"]
     if trace.outcome == "answered":
         on = len({one.hop for one in seen})
-        return f"answered: seen {len(seen)} times on {on} interface{'s' if on > 1 else ''}"
-    dropped = [f"; dropped by {r.table} {r.rule}" for r in trace.rules if r.target in DROPS]
+        return [f"answered: seen {len(seen)} times on {on} interface{'s' if on > 1 else ''}"]
+    dropped = [f"dropped by {r.table} {r.rule}" for r in trace.rules if r.target in DROPS]
     which = "answer" if seen[-1].answer else "request"
     last = trace.plan.hops[seen[-1].hop]
-    return f"not answered: {which} last seen on {last}{next(iter(dropped), '')}"
+    return [f"not answered: {which} last seen on {last}", *dropped[:1]]
 
 
 def as_data(trace: Trace) -> dict[str, Any]:
@@ -99,10 +109,10 @@ def as_svg(trace: Trace) -> str:
         if not mine:
             texts.append(("bad", 230, y + 28, "not seen"))
         y += 70
-    for line in ending.split("; "):
+    for line in ending:
         texts.append(("ok" if answered else "bad", 10, y + 16, line))
         y += 20
     for kind, x, row, text in texts:
         body.append(f'<text class="{kind}" x="{x}" y="{row}">{escape(text)}</text>')
-    told = {"title": escape(title), "ending": escape(ending), "body": "\n  ".join(body)}
+    told = {"title": escape(title), "ending": escape("; ".join(ending)), "body": "\n  ".join(body)}
     return DRAWING.substitute(told, height=y + 10)

@@ -24,7 +24,8 @@ A, B, OUT, NIC = "10.6.1.2", "10.6.1.3", "198.51.100.2", "198.51.100.1"
 HOPS = [Hop("a", "eth0", 1), Hop("host", "veth1", 2), Hop("host", "br-1", 2), Hop("host", "nic", 2)]
 MARK = b"0123456789abcdef"
 PING = Plan("a", 1, OUT, OUT, "ping", "ping", source=A, hops=HOPS, bridges=["br-1"])
-MASQUERADE = Rule("host", "nat", "POSTROUTING -s 10.6.1.0/24 ! -o br-1 -j MASQUERADE")
+WAY_OUT = "POSTROUTING -s 10.6.1.0/24 ! -o br-1 -j MASQUERADE"
+MASQUERADE = Rule("host", "nat", WAY_OUT, "MASQUERADE")
 
 
 def frame(micros: int, source: str, destination: str, payload: Packet, ttl: int = 64) -> Packet:
@@ -72,18 +73,42 @@ def test_there_and_back_with_what_nat_and_the_router_changed() -> None:
     assert trace.outcome == "answered"
     assert as_text(trace).splitlines() == [
         f"ping from a ({A}) to {OUT} ({OUT})",
-        "0.000 ms  a eth0      10.6.1.2 -> 198.51.100.2      TTL 64  echo request",
-        "0.010 ms  host veth1  10.6.1.2 -> 198.51.100.2      TTL 64  echo request",
-        "0.010 ms  host br-1   10.6.1.2 -> 198.51.100.2      TTL 64  echo request",
-        "0.030 ms  host nic    198.51.100.1 -> 198.51.100.2  TTL 63  echo request; "
-        "source 10.6.1.2 -> 198.51.100.1 (MASQUERADE); TTL 64 -> 63",
-        "0.050 ms  host nic    198.51.100.2 -> 198.51.100.1  TTL 64  echo reply",
-        "0.070 ms  host br-1   198.51.100.2 -> 10.6.1.2      TTL 63  echo reply; "
-        "destination 198.51.100.1 -> 10.6.1.2 (conntrack); TTL 64 -> 63",
-        "0.080 ms  host veth1  198.51.100.2 -> 10.6.1.2      TTL 63  echo reply",
-        "0.090 ms  a eth0      198.51.100.2 -> 10.6.1.2      TTL 63  echo reply",
+        "echo request",
+        "0.000 ms  a eth0      10.6.1.2 -> 198.51.100.2      TTL 64",
+        "0.010 ms  host veth1  10.6.1.2 -> 198.51.100.2      TTL 64",
+        "0.010 ms  host br-1   10.6.1.2 -> 198.51.100.2      TTL 64",
+        "0.030 ms  host nic    198.51.100.1 -> 198.51.100.2  TTL 63",
+        "          source 10.6.1.2 -> 198.51.100.1 (MASQUERADE)",
+        "          TTL 64 -> 63",
+        "echo reply",
+        "0.050 ms  host nic    198.51.100.2 -> 198.51.100.1  TTL 64",
+        "0.070 ms  host br-1   198.51.100.2 -> 10.6.1.2      TTL 63",
+        "          destination 198.51.100.1 -> 10.6.1.2 (conntrack)",
+        "          TTL 64 -> 63",
+        "0.080 ms  host veth1  198.51.100.2 -> 10.6.1.2      TTL 63",
+        "0.090 ms  a eth0      198.51.100.2 -> 10.6.1.2      TTL 63",
         "answered: seen 8 times on 4 interfaces",
     ]
+
+
+def test_every_line_fits_into_80_columns() -> None:
+    names = ["container100", "veth0123456", "br-0123456789ab", "to-outside"]
+    hops = [Hop("host", name, 2) for name in names[1:]]
+    port = (50245).to_bytes(2, "big")
+    far, own, nic = "198.51.100.2", "10.106.1.2", "198.51.100.1"
+    plan = replace(TCP_PLAN, source=own, hops=[Hop(names[0], "eth0", 1), *hops], sender=names[0])
+    ends = [(own, far)] * 3 + [(nic, far)]
+    captures = [[syn(10 * n, *two, 5, 8106, 50245)] for n, two in enumerate(ends)]
+    rule = "raw-PREROUTING ip daddr 198.51.100.2 iifname != br-0123456789ab drop"
+    drop = Rule("host", "docker-bridges", f'{rule} comment "DROP DIRECT ACCESS"', "DROP")
+    told = as_text(traced(captures, plan, port, rules=Counter({drop: 1}))).splitlines()
+    assert max(map(len, told)) <= 80
+    assert told[-3:] == [
+        "not answered: request last seen on host to-outside",
+        "dropped by docker-bridges raw-PREROUTING ip daddr 198.51.100.2 iifname !=",
+        '  br-0123456789ab drop comment "DROP DIRECT ACCESS"',
+    ]
+    assert len(told) == 11
 
 
 def test_the_order_is_that_of_time() -> None:
@@ -115,14 +140,14 @@ def test_a_packet_sent_again_is_seen_once() -> None:
 
 
 def test_the_last_sighting_of_a_request_and_of_an_answer() -> None:
-    drop = Rule("host", "filter", "FORWARD -o br-2 -j DROP")
+    drop = Rule("host", "filter", "FORWARD -o br-2 -j DROP", "DROP")
     lost = [capture[:1] for capture in there_and_back()[:3]] + [[]]
     trace = traced(lost, rules=Counter({MASQUERADE: 1, drop: 1}))
     assert trace.outcome == "dropped"
-    assert as_text(trace).splitlines()[-1] == (
-        "not answered: request last seen on host br-1; "
-        "dropped by filter FORWARD -o br-2 -j DROP"
-    )  # fmt: skip
+    assert as_text(trace).splitlines()[-2:] == [
+        "not answered: request last seen on host br-1",
+        "dropped by filter FORWARD -o br-2 -j DROP",
+    ]
     lost = there_and_back()
     del lost[0][1]
     assert as_text(traced(lost)).endswith("not answered: answer last seen on host veth1")
@@ -285,7 +310,7 @@ COMMIT
 
 
 def test_rules_that_can_have_met_the_probe() -> None:
-    rules = read_rules(PING, "host", SAVED)
+    rules = read_rules(PING, "host", SAVED, "")
     assert {(rule.table, rule.target, packets) for rule, packets in rules.items()} == {
         ("nat", "MASQUERADE", 3), ("filter", "DROP", 6), ("filter", "REJECT", 7),
         ("raw", "DROP", 1),
@@ -305,7 +330,13 @@ def test_json_has_the_hops_the_packets_and_the_rules() -> None:
         ("changes", [f"source {A} -> {NIC} (MASQUERADE)", "TTL 64 -> 63"]),
     ]  # fmt: skip
     assert told["rules"] == [
-        {"where": "host", "table": "nat", "rule": MASQUERADE.rule, "packets": 1}
+        {
+            "where": "host",
+            "table": "nat",
+            "rule": WAY_OUT,
+            "target": "MASQUERADE",
+            "packets": 1,
+        }
     ]
 
 
