@@ -15,16 +15,18 @@ from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.util import Retry
 
 from client.report import Result, plain
+from client.resolver import IN_POD
 
 BODY_LIMIT = 1024 * 1024  # bytes that are read; a longer answer is one by a service unknown
 
-_LISTENS = "Check that it listens on 0.0.0.0, on its container's own port"
+_PORT = "Check that it listens on 0.0.0.0, on its container's own port, and still has that address"
+_READY = "Check that the Service has ready pods: kubectl get endpointslices"
 _TLS = "Check that it speaks TLS, with a certificate for this name"
 _PATH, _LOG = "Check the path in the URL", "Check the service's log: docker logs"
 # The first of these in a failed call's chain of causes tells the step, the exit code, the cure.
 # The second is a kind of the third, that one of the fourth. The root has the system's words.
 CAUSES = (
-    (ConnectionRefusedError, "connect", 7, _LISTENS),
+    (ConnectionRefusedError, "connect", 7, _READY if IN_POD else _PORT),
     (NameResolutionError, "resolve", 6, None),  # the cure depends on the resolver
     (NewConnectionError, "connect", 7, "Check that both containers share a network"),
     (ConnectTimeoutError, "connect", 28, "Check that both share a network, without a firewall"),

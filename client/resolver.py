@@ -1,11 +1,13 @@
 """Which resolver this container has, which network that means, and the cure that follows."""
 
+import os
 import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 RESOLV_CONF, DOCKERENV = Path("/etc/resolv.conf"), Path("/.dockerenv")
+IN_POD = "KUBERNETES_SERVICE_HOST" in os.environ  # the kubelet sets it in every container
 
 # Kind of bridge, what it means, what to try when a name does not resolve.
 USER_DEFINED = (
@@ -16,13 +18,9 @@ USER_DEFINED = (
 DEFAULT = (
     "default",
     "Docker's default bridge, which has no DNS for container names",
-    "Put both containers on a network of your own: docker network create my-net",
+    "Put both containers on a network of your own: docker network create app-net",
 )
-NO_NETWORK = (
-    "none",
-    "no network, only the loopback interface",
-    "Start it on the other container's network: docker run --network my-net",
-)
+NO_NETWORK = "none", "no network, only loopback", "Give it one: docker run --network app-net"
 NO_BRIDGE = "none", "not a Docker bridge", "Check the name, and that this resolver knows it"
 
 
@@ -48,5 +46,5 @@ def look() -> Resolver:
     if interfaces == {"lo"}:
         return Resolver(servers, *NO_NETWORK)
     # A container in the host's network sees docker0 itself; one on the bridge only its own end.
-    on_bridge = DOCKERENV.exists() and "docker0" not in interfaces
+    on_bridge = DOCKERENV.exists() and "docker0" not in interfaces and not IN_POD
     return Resolver(servers, *(DEFAULT if on_bridge else NO_BRIDGE))

@@ -60,7 +60,7 @@ def verdict(patient: Patient, cause: Cause, shape: str = "", **more: Any) -> Ver
         "named": named,
         "here": _nets(caller),
         "there": _nets(other),
-        "join": next((net for net in other.networks if net != "bridge"), "my-net"),
+        "join": next((net for net in other.networks if net != "bridge"), "app-net"),
     }
     return cause, SENTENCES[cause.value + shape].format(**known, **more)
 

@@ -153,7 +153,11 @@ EXPECTED = {
     # Until every node has heard that the pod stops, calls still come, and are answered.
     f"{WEBAPP} {BOX} lifecycle": {"preStop": {"exec": {"command": ["sleep", "5"]}}},
     f"{WEBAPP} replicas": ABSENT,  # the autoscaler counts them
-    f"{WEBAPP} strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+    # With its type, or every `kubectl apply` would change it (kubectl's $retainKeys).
+    f"{WEBAPP} strategy": {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+    },
     f"{WEBAPP} {POD} topologySpreadConstraints": [
         SPREAD | {"topologyKey": key}
         for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")

@@ -86,6 +86,24 @@ def url_of(sock: socket.socket) -> str:
     return f"http://127.0.0.1:{sock.getsockname()[1]}/"
 
 
+@pytest.mark.parametrize(
+    ("environ", "cure"),
+    [
+        ({}, "Check that it listens on 0.0.0.0"),
+        ({"KUBERNETES_SERVICE_HOST": "10.96.0.1"}, "Check that the Service has ready pods"),
+    ],
+    ids=["container", "pod"],
+)
+def test_the_cure_of_a_refusal_is_another_in_a_pod(
+    closed_url: str, environ: dict[str, str], cure: str
+) -> None:
+    done = subprocess.run(
+        [*CLIENT, closed_url], env=ENVIRON | environ, text=True, capture_output=True, timeout=30
+    )
+    assert done.returncode == 7
+    assert cure in done.stdout
+
+
 @pytest.mark.parametrize("count", ["0", "9"], ids=["service", "finite"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_signal_between_two_calls_ends_the_run_with_a_summary(

@@ -45,7 +45,7 @@ def test_the_line_of_a_name_that_does_not_resolve_on_the_default_bridge() -> Non
     assert text_line(unresolved(), HOSTS) == (
         f"{LOCAL}  webapp  FAILED to resolve (exit 6): reason. Resolver 192.168.65.7: "
         "Docker's default bridge, which has no DNS for container names. "
-        "Put both containers on a network of your own: docker network create my-net"
+        "Put both containers on a network of your own: docker network create app-net"
     )
 
 
@@ -53,7 +53,7 @@ def test_the_line_of_a_refused_connection_after_retries() -> None:
     assert text_line(result("172.18.0.2", attempts=2, **REFUSED), OWN) == (
         f"{LOCAL}  webapp -> 172.18.0.2  FAILED to connect (exit 7, 2 attempts): reason. "
         "Resolver 127.0.0.11: Docker's own DNS, so a user-defined network. "
-        "Check that it listens on 0.0.0.0, on its container's own port"
+        "Check that it listens on 0.0.0.0, on its container's own port, and still has that address"
     )
 
 

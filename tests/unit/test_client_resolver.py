@@ -58,6 +58,14 @@ def test_it_looks_at_this_very_machine() -> None:
     assert resolver.look().bridge in ("user-defined", "default", "none")
 
 
+def test_a_pod_is_on_no_docker_bridge_though_docker_may_run_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolver, "DOCKERENV", tmp_path)
+    monkeypatch.setattr(resolver, "IN_POD", True)
+    assert resolver.look().bridge == "none"
+
+
 def test_without_a_network_the_cure_is_one() -> None:
     _, meaning, cure = resolver.NO_NETWORK
     assert "no network" in meaning

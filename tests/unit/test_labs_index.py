@@ -47,3 +47,10 @@ def test_the_proof_of_a_contradiction_is_run_on_its_page(
         and any(command in one.text for one in block.commands)
     ]
     assert proofs, f"{command!r} is not run, or not compared, under #{anchor}"
+
+
+def test_every_word_of_the_glossary_is_linked_from_a_page() -> None:
+    words = re.findall(r'^\| <a id="(.+?)">', (LABS / "glossary.md").read_text("utf-8"), re.M)
+    pages = "".join(path.read_text(encoding="utf-8") for path in LABS.glob("[0-9]*.md"))
+    assert len(words) > 10
+    assert [word for word in words if f"](glossary.md#{word})" not in pages] == []

@@ -117,6 +117,22 @@ OWN: dict[Any, tuple[str, list[str], list[str]]] = {
         ["alpine 2.03MB", "alpine 7MB"],
         ["alpine 8.31GB", "alpine MB", "alpine 0MB"],
     ),
+    ("07", "half"): (
+        "     48 Address: 10.107.2.21",
+        ["     26 Address: 10.107.2.21", "     74 Address: 10.107.2.21"],
+        ["     25 Address: 10.107.2.21", "     75 Address: 10.107.2.21",
+         "     48 Address: 10.107.2.22", "    100 Address: 10.107.2.21"],
+    ),
+    ("07", "turns"): (
+        "51",
+        ["20", "79"],
+        ["19", "80", "100", "2"],
+    ),
+    ("10", "refusal"): (
+        "FAILED to connect (exit 28)",
+        ["FAILED to connect (exit 7)"],
+        ["FAILED to connect (exit 6)", "FAILED to ask (exit 28)", "200 in"],
+    ),
     ("09", "rate"): (
         "7 clients, 51 calls a second",
         ["7 clients, 50 calls a second", "7 clients, 99 calls a second"],
