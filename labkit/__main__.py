@@ -1,5 +1,7 @@
 """`python3 -m labkit WORD`: what `./lab` hands over, with one set of exit codes.
 
+`python3 -m labkit parse WORD` looks at the arguments only: `./lab` asks before it builds anything.
+
 0 done; 1 it ran, and the outcome is not what it should be; 2 bad arguments; 3 the machine lacks
 something, and the last line says what; 129, 130 and 143 interrupted, after the clean-up.
 """
@@ -25,6 +27,7 @@ def main(argv: Sequence[str]) -> int:
     docker.take_signals()
     parser = argparse.ArgumentParser(prog="./lab", description=__doc__)
     parser.add_argument("word", choices=WORDS)
+    parse, argv = argv[:1] == ["parse"], argv[argv[:1] == ["parse"] :]
     try:
         word = parser.parse_args(argv[:1]).word
         module = importlib.import_module(WORDS[word])
@@ -36,7 +39,8 @@ def main(argv: Sequence[str]) -> int:
         )
         parser.set_defaults(word=word)
         module.configure(parser)
-        return int(module.main(parser.parse_args(argv[1:])))
+        args = parser.parse_args(argv[1:])
+        return 0 if parse else int(module.main(args))
     except docker.Interrupted as stopped:
         print("lab: interrupted", file=sys.stderr)
         return stopped.code

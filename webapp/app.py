@@ -21,6 +21,5 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.register_blueprint(identity.bp)
     app.register_blueprint(names.bp)
     app.register_blueprint(observe.bp)
-    if settings.faults:
-        app.register_blueprint(faults.bp)
+    app.register_blueprint(faults.bp if settings.faults else faults.off)
     return app

@@ -1,12 +1,20 @@
-"""Faults on demand, for labs on clients: registered only with WEBAPP_FAULTS=on."""
+"""Faults on demand, for labs on clients: `bp` only with WEBAPP_FAULTS=on, `off` else."""
 
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Blueprint, abort
 from werkzeug.http import HTTP_STATUS_CODES
 
 bp = Blueprint("faults", __name__)
+off = Blueprint("faults_off", __name__)
+
+
+@off.get("/delay/<path:_>")
+@off.get("/status/<path:_>")
+def switched_off(_: str) -> NoReturn:
+    """404 that names the switch."""
+    abort(404, "Faults are switched off: expected WEBAPP_FAULTS=on in the webapp's environment.")
 
 
 @bp.get("/delay/<int:seconds>")

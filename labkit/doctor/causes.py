@@ -186,7 +186,9 @@ def answered(patient: Patient, code: int | None) -> Verdict:
             return verdict(patient, Cause.UNDERSCORE)
         if code is None or code >= 400:
             return verdict(patient, Cause.HTTP_ERROR)
-    return None, f"{patient.caller.name} reaches {target}."
+    lags = patient.caller.health == "unhealthy"
+    note = " Its health check will say so at its next look." if lags else ""
+    return None, f"{patient.caller.name} reaches {target}.{note}"
 
 
 def unconnected(patient: Patient, address: str, outcome: str) -> Verdict:

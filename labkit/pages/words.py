@@ -3,29 +3,36 @@
     run NN [--yes] [--keep]   play page NN step by step; --yes: without asking,
                               --keep: stop before the clean-up (./lab clean NN does it later)
     check NN                  which steps of page NN hold on this engine, and where to go back to
-    clean [NN]                remove what page NN made, or every page, and only that
+    clean [NN ...]            remove what page NN made, or every page, and only that
     record NN                 run page NN and write the real outputs into it, to be read as a diff
     break N                   set up fault N of lab 08 and show its symptom; its page is 08-N
     fix N                     apply the solution that the page of fault N gives
 
-Exit code 0 too where the reader stops; 1 where a step does not hold, a page cannot be read or
-something cannot be removed; 3 also where something of the page's name is already there.
+NN is 3 or 03, of a fault 8-3 or 08-03; N is the same, or the fault's number alone.
+
+Exit code 0 too where the reader stops; 1 where an exit status is wrong, which stops a run, where
+an output differs, which does not, where a step does not hold, a page cannot be read or something
+cannot be removed; 3 also where something of the page's name is already there.
 """
 
 import argparse
 import contextlib
 import functools
+import re
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 
-from labkit import Failed, UsageError, docker
+from labkit import Failed, docker
 from labkit.pages.parse import FAULTS, Block, Page, find, load
 from labkit.pages.play import Run, Step, clean
-from labkit.pages.things import Thing, missing
+from labkit.pages.things import Thing, missing, present
 
 ROOT = Path(__file__).resolve().parents[2]
+_USUAL = "Another version of Docker may word it differently: usually harmless."
 _say = functools.partial(print, flush=True)
 
 
@@ -42,21 +49,31 @@ def _ask(question: str, asking: bool) -> None:
         raise _Stop
 
 
-def _play(playing: Run, block: Block, asking: bool = False, indent: str = "") -> None:
-    """Show and do each command; on a page, an unindented `$ ` would be a command."""
+def _unadvised(line: str) -> str:
+    """A LINE of the client's without its advice, which gives a fault away."""
+    return line.partition(". Resolver ")[0]
+
+
+def _play(playing: Run, block: Block, asking: bool = False, riddle: bool = False) -> None:
+    """Show and do each command; a RIDDLE is shown without advice, and compared with nothing."""
+    indent = "  " * riddle  # on a page, an unindented `$ ` would be a command
 
     def show(command: str) -> None:
         _say("\n" + textwrap.indent("$ " + command.replace("\n", "\n> "), indent))
         _ask("Enter: run it", asking)
 
     for step in playing.do(block, show):
-        _say(*step.outcome.output, sep="\n", end="\n" if step.outcome.output else "")
-        if step.report and not asking:
+        for line in step.outcome.output:
+            _say(_unadvised(line) if riddle else line)
+        if step.broken and not asking:
             raise Failed(step.report)
-        if step.report:
+        if step.broken:
             playing.failed = True
-            _say(f"\nThis is not what the page says.\n{step.report}")
+            _say(f"\nThis is not what the page says, and later steps may need it.\n{step.report}")
             _ask("Enter: go on all the same", asking)
+        elif step.report and not riddle:
+            _say(f"\nThe output differs from the page's. {_USUAL}\n{step.report}")
+            playing.accept(step)
 
 
 @contextlib.contextmanager
@@ -88,12 +105,14 @@ def run(playing: Run, args: argparse.Namespace) -> None:
             if args.keep and part.cleanup:
                 _say(f"\nWhat the page made is still there: ./lab clean {number} removes it.")
                 playing.started = False
-                return
+                break
             _play(playing, part, not args.yes)
         elif part.name:
             _say("\n".join([f"\n{part.name}:", *("    " + line for line in part.source)]))
             _ask("Enter: save it", not args.yes)
             playing.act(part)
+    if differ := sum(bool(step.report) for step in playing.steps):
+        _say(f"\n{differ} of {len(playing.steps)} outputs differ from the page's. {_USUAL}")
 
 
 def record(playing: Run, _: argparse.Namespace) -> None:
@@ -113,10 +132,11 @@ def break_it(playing: Run, _: argparse.Namespace) -> None:
     quoted = (part for part in page.parts if isinstance(part, str) and part.startswith("> "))
     said = " ".join(line[2:] for line in quoted)
     _say(f"{page.title}\n\n{textwrap.fill(said, 90)}\n\nSetting it up.")
-    for block in page.section("Break it"):
-        playing.act(block)
+    for step in (step for block in page.section("Break it") for step in playing.do(block)):
+        if step.broken:
+            raise Failed(step.report)
     for block in page.section("Symptom"):
-        _play(playing, block, indent="  ")
+        _play(playing, block, riddle=True)
     _say(f"\nFixed or not: ./lab check {page.number}. Hints: {page.path.relative_to(ROOT)}")
     playing.started = False
 
@@ -125,7 +145,7 @@ def fix(playing: Run, _: argparse.Namespace) -> None:
     """Apply the solution of a fault that is set up."""
     number = playing.page.number
     for block in playing.page.section("Solution"):
-        _play(playing, block, indent="  ")
+        _play(playing, block, riddle=True)
     _say(f"\n./lab check {number} looks again, ./lab clean {number} removes it all.")
     playing.started = False
 
@@ -136,24 +156,42 @@ def _reason(step: Step) -> str:
     if step.broken:
         return f"{step.broken}: {said[-1][:99]}" if said else step.broken
     wanted = [line[:99] for line in page if line not in (step.shown or [])] or ["no such line"]
-    got = [line[:99] for line in step.shown or [] if line not in page] or ["nothing"]
+    got = [_unadvised(line)[:99] for line in step.shown or [] if line not in page] or ["nothing"]
     return f"expected {wanted[0]!r}, got {got[0]!r}"
+
+
+def _named(thing: Thing, block: Block) -> bool:
+    name = re.compile(rf"(?<![\w-]){re.escape(thing.name)}(?![\w-])")
+    return any(name.search(command.text) for command in block.commands)
 
 
 def check(page: Page) -> bool:
     """Say of each step of PAGE that can be looked at whether it holds."""
-    playing, held = Run(page, ROOT), True
+    playing, counts = Run(page, ROOT), Counter[str]()
+    there = present(page.makes, ROOT)
+    lacks = [thing for thing in page.makes if thing not in there]
+    blocks = groupby((block for block in page.blocks if block.check), lambda block: block.heading)
     with contextlib.closing(playing.session):
         if page.fault:
             playing.start(resume=True)
-        for block in filter(lambda block: block.check, page.blocks):
-            if wrong := next((step for step in playing.do(block) if step.report), None):
-                held = False
-                _say(f"does not hold: {block.heading}: {_reason(wrong)}; {block.check}")
-            else:
-                _say(f"holds: {block.heading}")
+        for heading, step in blocks:
+            word, why = "holds", ""
+            for block in step:
+                if absent := [thing for thing in lacks if not there or _named(thing, block)]:
+                    word, why = "not done yet", f": there is no {absent[0]}"
+                elif wrong := next((one for one in playing.do(block) if one.report), None):
+                    advice = "" if page.fault else f"; {block.check}"
+                    word, why = "does not hold", f": {_reason(wrong)}{advice}"
+                if why:
+                    break
+            counts[word] += 1
+            _say(f"{word}: {heading}{why}")
+    held = counts.total() == counts["holds"]
     if page.fault:
         _say(f"fault {page.number} is {'fixed' if held else 'not fixed'}")
+    else:
+        total = (counts[word] for word in ("holds", "does not hold", "not done yet"))
+        _say("lab {}: {} hold, {} do not, {} are not done yet".format(page.number, *total))
     return held
 
 
@@ -164,49 +202,63 @@ def _stuck(page: Page, left: Iterable[Thing]) -> list[str]:
 
 def sweep(pages: Iterable[Page]) -> bool:
     """Remove what PAGES made, and say what; return whether nothing is left."""
-    clear = True
+    clear, told = True, False
     for page in pages:
         with docker.held():
             removed, left = clean(page, ROOT)
         clear = clear and not left
-        told = [f"lab {page.number}: removed {thing}" for thing in removed] + _stuck(page, left)
-        _say(*told or [f"lab {page.number}: nothing to remove"], sep="\n")
+        for line in [f"lab {page.number}: removed {one}" for one in removed] + _stuck(page, left):
+            _say(line)
+            told = True
+    if not told:
+        _say("nothing to remove")
     return clear
+
+
+def _page(text: str, fault: bool = False) -> Page:
+    """The page that TEXT names: 3 is 03, 8-3 is 08-03, and so is 3 where it is for a FAULT."""
+    paths = find(ROOT / "labs")
+    number = "-".join(part.zfill(2) for part in text.split("-"))
+    if fault and "-" not in text:
+        number = f"{FAULTS}-{number}"
+    labs, faults = [x for x in paths if "-" not in x], [x for x in paths if "-" in x]
+    if number not in (faults if fault else paths):
+        what = "fault" if fault else "page"
+        spans = [f"{some[0]} to {some[-1]}" for some in (labs, faults) if some]
+        known = f"1 to {len(faults)}" if fault else ", ".join(spans) or "none"
+        raise argparse.ArgumentTypeError(f"there is no {what} '{text}': expected {known}")
+    return load(paths[number])
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the word with which PARSER's prog ends."""
     word = parser.prog.split()[-1]
-    metavar = "N" if word in ("break", "fix") else "NN"
-    parser.add_argument("page", metavar=metavar, nargs="?" if word == "clean" else None)
+    fault, many = word in ("break", "fix"), "*" if word == "clean" else None
+    kind, metavar = functools.partial(_page, fault=fault), "N" if fault else "NN"
+    parser.add_argument("page", metavar=metavar, nargs=many, type=kind)
     if word == "run":
-        parser.add_argument("--yes", action="store_true", help="run every step without asking")
+        told = "run every step without asking; a must where no terminal is to ask in"
+        blind = not sys.stdin.isatty()
+        parser.add_argument("--yes", action="store_true", required=blind, help=told)
         parser.add_argument("--keep", action="store_true", help="stop before the clean-up")
 
 
 def main(args: argparse.Namespace) -> int:
     """Do one word; return the exit code."""
-    pages = [load(path) for path in find(ROOT / "labs").values()]
-    if args.page is None:  # a cluster may be others' too: there only what is named is removed
-        return int(not sweep(page for page in pages if page.needs != "kubectl"))
-    fault = args.word in ("break", "fix")
-    there = {page.number: page for page in pages if page.fault or not fault}
-    number, short = args.page, args.page.removeprefix(f"{FAULTS}-")
-    if fault or number != short:
-        number = f"{FAULTS}-{short:0>2}"  # 08-3 is 08-03, and so is 3 where it is for a fault
-    if number not in there:
-        what, known = "fault" if fault else "page", ", ".join(there) or "none"
-        raise UsageError(f"there is no {what} '{args.page}': expected one of {known}")
-    page = there[number]
+    page = args.page
     if args.word == "clean":
-        return int(not sweep([page, *(one for one in pages if one.fault and number == FAULTS)]))
+        every, asked = map(load, find(ROOT / "labs").values()), {one.number for one in page}
+        if not asked:  # a cluster may be others' too: there only what is named is removed
+            return int(not sweep(one for one in every if one.needs != "kubectl"))
+        return int(
+            not sweep(p for p in every if p.number in asked or (p.fault and FAULTS in asked))
+        )
     if lacks := missing(page.needs):
-        raise docker.EngineError(f"{lacks}: lab {number} needs one")
+        raise docker.EngineError(f"{lacks}: lab {page.number} needs one")
     if args.word == "check":
         return int(not check(page))
-    if args.word == "run" and not args.yes and not sys.stdin.isatty():
-        raise UsageError("no terminal to ask in: expected --yes")
     playing = Run(page, ROOT)
     with _cleaned_up(playing, resume=args.word == "fix"):
         {"run": run, "record": record, "break": break_it, "fix": fix}[args.word](playing, args)
-    return int(playing.failed)
+    differ = args.word == "run" and any(step.report for step in playing.steps)
+    return int(playing.failed or differ)

@@ -104,12 +104,16 @@ def test_run_check_clean_record(make: Callable[..., Lab]) -> None:
     before = lab.page.read_text()
     code, out = lab("run", "07", "--yes", "--keep")
     assert (code, "running alpine" in out) == (0, True), out
-    assert lab("check", "07") == (0, "holds: Look\n")
+    assert lab("check", "07") == (
+        0,
+        "holds: Look\nlab 07: 1 hold, 0 do not, 0 are not done yet\n",
+    )
     subprocess.run(["docker", "kill", lab.name], check=True, capture_output=True)
     code, out = lab("check", "07")
     assert code == 1
     assert out == (
         "does not hold: Look: expected 'running alpine', got 'exited alpine'; go back to Start\n"
+        "lab 07: 0 hold, 1 do not, 0 are not done yet\n"
     )
     assert len(lab.on_engine()) == 2
     removed = f"lab 07: removed network {lab.name}-net\nlab 07: removed container {lab.name}\n"

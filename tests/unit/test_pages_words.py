@@ -108,6 +108,9 @@ def fault(tmp_path: Path) -> Lab:
     return lab
 
 
+OTHER_WORDS = ("$ ls -d made\nmade", "$ ls -d made\nmake")
+
+
 def test_run_plays_the_page_and_leaves_nothing(lab: Lab) -> None:
     code, out = lab("run", "07", "--yes")
     assert code == 0, out
@@ -119,16 +122,45 @@ def test_run_plays_the_page_and_leaves_nothing(lab: Lab) -> None:
 def test_keep_check_clean(lab: Lab) -> None:
     code, out = lab("run", "07", "--yes", "--keep")
     assert (code, out.splitlines()[-1][-29:]) == (0, "e: ./lab clean 07 removes it.")
-    assert lab("check", "07") == (0, "holds: Look\n")
-    (lab.folder / "made").rename(lab.folder / "gone")
-    code, out = lab("check", "07")
-    assert code == 1
-    assert out.startswith("does not hold: Look: expected exit status 0, got 2: ls: cannot access")
-    assert out.endswith("; go back to Start\n")
-    (lab.folder / "gone").rename(lab.folder / "made")
+    held = (0, "holds: Look\nlab 07: 1 hold, 0 do not, 0 are not done yet\n")
+    assert lab("check", "07") == held
+    assert lab("check", "7") == held
     assert lab("clean", "07") == (0, "lab 07: removed file made\nlab 07: removed file note.txt\n")
     assert lab.files() == []
-    assert lab("clean") == (0, "lab 07: nothing to remove\n")
+    assert lab("clean") == (0, "nothing to remove\n")
+
+
+def test_check_tells_what_was_not_done_from_what_does_not_hold_each_step_once(lab: Lab) -> None:
+    lab.change(
+        "```console\n$ cat note.txt", "<!-- lab: check again -->\n```console\n$ cat note.txt"
+    )
+    lab.change(
+        "## Clean up",
+        """## Later
+
+<!-- lab: check go back to Look -->
+```console
+$ cat later.txt
+late
+```
+
+## Clean up""",
+    )
+    lab.change("note.txt -->", "note.txt later.txt -->")
+    assert lab("check", "07") == (
+        1,
+        "not done yet: Look: there is no file made\n"
+        "not done yet: Later: there is no file made\n"
+        "lab 07: 0 hold, 0 do not, 2 are not done yet\n",
+    )
+    (lab.folder / "made").mkdir()
+    (lab.folder / "note.txt").write_text("forget\n")
+    assert lab("check", "07") == (
+        1,
+        "does not hold: Look: expected 'remember', got 'forget'; again\n"
+        "not done yet: Later: there is no file later.txt\n"
+        "lab 07: 0 hold, 1 do not, 1 are not done yet\n",
+    )
 
 
 def test_what_is_there_already_stops_the_page_before_it_runs_anything(lab: Lab) -> None:
@@ -140,23 +172,29 @@ def test_what_is_there_already_stops_the_page_before_it_runs_anything(lab: Lab) 
     assert lab.files() == ["note.txt"]
 
 
-def test_a_wrong_output_is_shown_as_a_difference_with_its_place(lab: Lab) -> None:
-    lab.change("$ ls -d made\nmade", "$ ls -d made\nmake")
+def test_another_wording_is_shown_with_its_place_and_the_page_goes_on(lab: Lab) -> None:
+    lab.change(*OTHER_WORDS)
     code, out = lab("run", "07", "--yes")
     assert code == 1
     assert "/07-a-page.md:24: Look" in out
     assert "\n-make\n+made\n" in out
-    assert "cat note.txt" not in out  # the page was not played on
+    assert "$ cat note.txt\nremember\n" in out
+    assert "\n1 of 7 outputs differ from the page's. Another version of Docker may" in out
+    assert "Cleaning up" not in out
     assert lab.files() == []
-    lab.change("$ cat note.txt", "$ rm note.txt")
-    lab("run", "07", "--yes", "--keep")
-    assert lab("check", "07")[0] == 1
+
+
+def test_a_value_in_an_output_that_differs_is_known_from_then_on(lab: Lab) -> None:
+    lab.change("$ echo 0f7ba8c2d6e9\n0f7ba8c2d6e9", "$ echo is 5a1c9e3b7d2f\nwas 0f7ba8c2d6e9")
+    lab.change("$ sleep 0", "$ echo 5a1c9e3b7d2f\n5a1c9e3b7d2f")
+    code, out = lab("run", "07", "--yes")
+    assert (code, "\n1 of 7 outputs differ" in out) == (1, True), out
 
 
 @pytest.mark.parametrize(
     ("was", "now", "told"),
     [
-        ("cat note.txt\nremember", "cat x\ncat: x: No such file or directory", "status 0, got 1"),
+        ("cat note.txt\nremember", "cat x\ncat: y: No such file or directory", "status 0, got 1"),
         ("rmdir made", "false", "exit status 0, got 1"),
         ("sleep 0", "exit 3", "it ended the shell (status 3)"),
         ("file note.txt -->", "file no/x -->", "file no/x: its directory is not there"),
@@ -169,6 +207,8 @@ def test_what_goes_wrong_is_told_and_leaves_nothing(
     code, out = lab("run", "07", "--yes")
     assert code == 1
     assert told in out
+    assert "Another version" not in out
+    assert "sleep 0" not in out.partition(told)[2]  # it was not played on
     assert lab.files() == []
 
 
@@ -217,11 +257,27 @@ def test_break_check_fix_check_clean(fault: Lab) -> None:
     assert code == 0, out
     assert fault("check", "08-01") == (0, "holds: Check\nfault 08-01 is fixed\n")
     assert fault("break", "08-1")[0] == 3
-    assert fault("clean", "08") == (
-        0,
-        "lab 08: nothing to remove\nlab 08-01: removed file made\n",
-    )
+    assert fault("clean", "08") == (0, "lab 08-01: removed file made\n")
     assert fault.files() == []
+
+
+ADVICE = "FAILED to connect (exit 7): refused"
+
+
+def test_a_riddle_is_shown_without_advice_and_in_any_wording(fault: Lab) -> None:
+    said = f"echo '{ADVICE}. Resolver 127.0.0.11: Docker. Check that it listens'"
+    fault.change("mkdir made\n", "mkdir made; echo made\n")
+    fault.change(
+        "cat made/it\ncat: made/it: No such file or directory", f"{said}; false\nold words"
+    )
+    fault.change("cd made && ls it && cd ..", f"test -e made/it && echo it || {said}")
+    code, out = fault("break", "1")
+    assert (code, f"\n{ADVICE}\n" in out) == (0, True), out
+    assert "old words" not in out
+    assert fault("check", "8-1") == (
+        1,
+        f"does not hold: Check: expected 'it', got '{ADVICE}'\nfault 08-01 is not fixed\n",
+    )
 
 
 @pytest.mark.parametrize("args", [("check", "08-1"), ("fix", "1")])
@@ -246,22 +302,37 @@ def test_a_fault_that_does_not_break_is_told_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["run", "09", "--yes"], "there is no page '09': expected one of 08, 08-01"),
+        (["run", "9", "--yes"], "there is no page '9': expected 08 to 08, 08-01 to 08-01"),
         (["check", "08-2"], "there is no page '08-2'"),
-        (["clean", "x"], "there is no page 'x'"),
-        (["run", "08"], "no terminal to ask in: expected --yes"),
+        (["clean", "8", "x"], "there is no page 'x'"),
+        (["parse", "run", "9", "--yes"], "there is no page '9'"),
+        (["run", "08"], "required: --yes"),
         (["run"], "NN"),
         (["fly", "07"], "invalid choice: 'fly'"),
         (["break"], "required: N"),
-        (["fix", "x"], "there is no fault 'x': expected one of 08-01"),
+        (["fix", "x"], "argument N: there is no fault 'x': expected 1 to 1"),
         (["break", "99"], "there is no fault '99'"),
         (["break", "08"], "there is no fault '08'"),
+        (["break", "08-"], "there is no fault '08-'"),
         (["fix", "07-1"], "there is no fault '07-1'"),
     ],
 )
 def test_bad_arguments(fault: Lab, args: list[str], message: str) -> None:
     code, out = fault(*args)
     assert (code, message in out) == (2, True), out
+
+
+@pytest.mark.parametrize("number", ["1", "01", "8-1", "08-1", "8-01", "08-01"])
+def test_a_fault_has_one_name_in_all_spellings(fault: Lab, number: str) -> None:
+    assert fault("break", number)[0] == 0
+    assert fault("fix", number)[0] == 0
+    assert fault("clean", "8", number if "-" in number else "08-1")[0] == 0
+    assert fault.files() == []
+
+
+def test_arguments_alone_can_be_looked_at(fault: Lab) -> None:
+    assert fault("parse", "break", "1") == (0, "")
+    assert fault.files() == []
 
 
 def test_a_page_that_cannot_be_read_is_named_with_the_line(lab: Lab) -> None:
