@@ -314,6 +314,14 @@ def test_bad_arguments(engine: Engine, name: str, called: str | None, message: s
         admit(name, called)
 
 
+def test_a_health_check_that_lags_is_told(engine: Engine) -> None:
+    sick = {"Health": {"Status": "unhealthy"}}
+    engine.containers = [inspected("caller", state=sick), inspected("webapp")]
+    engine.said = {ME: CONNECTED | {"status": 200}}
+    lags = "caller reaches webapp:8000. Its health check will say so at its next look."
+    assert examine(admit("caller", "http://webapp:8000/")) == (None, lags)
+
+
 def test_client_url_and_the_only_port_are_taken(engine: Engine) -> None:
     engine.containers = [
         inspected("caller", env=["CLIENT_URL=http://webapp:1/"]),

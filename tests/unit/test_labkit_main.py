@@ -62,6 +62,15 @@ def test_the_words_own_code(
     assert capsys.readouterr().out == "trial x\n"
 
 
+def test_the_arguments_alone(
+    raised: list[BaseException], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["parse", "trial", "x"]) == 0
+    assert capsys.readouterr() == ("", "")
+    with pytest.raises(SystemExit, match="2"):
+        main(["parse", "trial"])
+
+
 @pytest.mark.parametrize(
     ("argv", "code", "text"),
     [

@@ -110,9 +110,10 @@ def test_an_unhandled_exception_is_in_the_log_not_in_the_answer(
     assert "RuntimeError: the cause" in caplog.text
 
 
-@pytest.mark.parametrize("path", ["/delay/0", "/status/200"])
-def test_faults_are_off_unless_asked_for(path: str) -> None:
-    assert create_app({}).test_client().get(path).status_code == 404
+@pytest.mark.parametrize("path", ["/delay/0", "/status/200", "/delay/soon"])
+def test_faults_are_off_unless_asked_for_and_the_switch_is_named(path: str) -> None:
+    response = create_app({}).test_client().get(path)
+    assert (response.status_code, "WEBAPP_FAULTS=on" in response.text) == (404, True)
 
 
 @pytest.mark.parametrize("seconds", ["0", "0.01"])

@@ -1,0 +1,33 @@
+"""Pages typed into a terminal, as a person does: there, too, each command shows what the page says.
+
+The tests of the pages themselves read from a pipe, where Docker and bash often print otherwise.
+"""
+
+import pytest
+
+from labkit.pages.parse import Page, find, load
+from labkit.pages.play import Run
+from tests.support.machine import ROOT
+from tests.support.pages import LABS
+from tests.support.terminal import Terminal
+
+TYPED = [load(path) for number, path in find(LABS).items() if number < "06"]
+
+
+# The scheduler goes by the page's number.
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("page", TYPED, ids=lambda page: f"{page.number} typed")
+def test_in_a_terminal_a_page_shows_the_same(page: Page) -> None:
+    run = Run(page, ROOT)
+    run.session = Terminal(ROOT)
+    run.start()
+    try:
+        for part in page.actions:
+            run.act(part)
+        run.failed = False
+    except BaseException:
+        run.failed = True
+        raise
+    finally:
+        left = run.finish()
+    assert left == []
