@@ -8,10 +8,27 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from labkit.pages.things import Thing, inventory
 from tests.support.engine import LABEL, Pair, docker, fresh_name
+from tests.support.machine import settled
 
 # A terminated run must clean up as an interrupted one does.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def ours() -> set[Thing]:
+    """What is on the engine under a name of the end-to-end tests."""
+    return {thing for thing in inventory(["container", "network"]) if "tb-e2e-" in thing.name}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where something of the tests is left: an engine may make it after a test has looked."""
+    if hasattr(session.config, "workerinput") or not session.testscollected:
+        return  # xdist's own process looks when all workers have ended
+    if left := settled(ours):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print("\nleft by the end-to-end tests:", *left, sep="\n  ")
 
 
 @pytest.fixture(scope="session", autouse=True)
