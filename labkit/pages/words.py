@@ -160,16 +160,11 @@ def _reason(step: Step) -> str:
     return f"expected {wanted[0]!r}, got {got[0]!r}"
 
 
-def _named(thing: Thing, block: Block) -> bool:
-    name = re.compile(rf"(?<![\w-]){re.escape(thing.name)}(?![\w-])")
-    return any(name.search(command.text) for command in block.commands)
-
-
 def check(page: Page) -> bool:
     """Say of each step of PAGE that can be looked at whether it holds."""
     playing, counts = Run(page, ROOT), Counter[str]()
-    there = present(page.makes, ROOT)
-    lacks = [thing for thing in page.makes if thing not in there]
+    there = {thing.name for thing in present(page.makes, ROOT)}
+    lacks = [thing for thing in page.makes if thing.name not in there]
     blocks = groupby((block for block in page.blocks if block.check), lambda block: block.heading)
     with contextlib.closing(playing.session):
         if page.fault:
@@ -177,8 +172,9 @@ def check(page: Page) -> bool:
         for heading, step in blocks:
             word, why = "holds", ""
             for block in step:
-                if absent := [thing for thing in lacks if not there or _named(thing, block)]:
-                    word, why = "not done yet", f": there is no {absent[0]}"
+                named = re.findall(r"[\w.:-]+", "\n".join(one.text for one in block.commands))
+                if absent := [thing for thing in lacks if not there or thing.name in named]:
+                    word, why = "not done yet", f" (there is no {absent[0]})"
                 elif wrong := next((one for one in playing.do(block) if one.report), None):
                     advice = "" if page.fault else f"; {block.check}"
                     word, why = "does not hold", f": {_reason(wrong)}{advice}"

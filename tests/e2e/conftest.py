@@ -24,7 +24,7 @@ def ours() -> set[Thing]:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail where something of the tests is left: an engine may make it after a test has looked."""
-    if hasattr(session.config, "workerinput") or not session.testscollected:
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
         return  # xdist's own process looks when all workers have ended
     if left := settled(ours):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -149,8 +149,8 @@ late
     lab.change("note.txt -->", "note.txt later.txt -->")
     assert lab("check", "07") == (
         1,
-        "not done yet: Look: there is no file made\n"
-        "not done yet: Later: there is no file made\n"
+        "not done yet: Look (there is no file made)\n"
+        "not done yet: Later (there is no file made)\n"
         "lab 07: 0 hold, 0 do not, 2 are not done yet\n",
     )
     (lab.folder / "made").mkdir()
@@ -158,7 +158,7 @@ late
     assert lab("check", "07") == (
         1,
         "does not hold: Look: expected 'remember', got 'forget'; again\n"
-        "not done yet: Later: there is no file later.txt\n"
+        "not done yet: Later (there is no file later.txt)\n"
         "lab 07: 0 hold, 1 do not, 1 are not done yet\n",
     )
 
