@@ -155,9 +155,11 @@ def _reason(step: Step) -> str:
     said, page = step.outcome.output, step.command.expected
     if step.broken:
         return f"{step.broken}: {said[-1][:99]}" if said else step.broken
-    wanted = [line[:99] for line in page if line not in (step.shown or [])] or ["no such line"]
-    got = [_unadvised(line)[:99] for line in step.shown or [] if line not in page] or ["nothing"]
-    return f"expected {wanted[0]!r}, got {got[0]!r}"
+    wanted = [repr(line[:99]) for line in page if line not in (step.shown or [])] or [
+        "no such line"
+    ]
+    new = [repr(_unadvised(line)[:99]) for line in step.shown or [] if line not in page]
+    return f"expected {wanted[0]}, got {[*new, 'nothing'][0]}"
 
 
 def check(page: Page) -> bool:
@@ -176,8 +178,10 @@ def check(page: Page) -> bool:
                 if absent := [thing for thing in lacks if not there or thing.name in named]:
                     word, why = "not done yet", f" (there is no {absent[0]})"
                 elif wrong := next((one for one in playing.do(block) if one.report), None):
-                    advice = "" if page.fault else f"; {block.check}"
-                    word, why = "does not hold", f": {_reason(wrong)}{advice}"
+                    word, why = "does not hold", f": {_reason(wrong)}"
+                    # A fault's is a hint, and a step's own number no advice.
+                    own = f"go back to step {heading.partition('.')[0]}"
+                    why += "" if page.fault or block.check == own else f"; {block.check}"
                 if why:
                     break
             counts[word] += 1

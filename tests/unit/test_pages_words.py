@@ -138,7 +138,7 @@ def test_check_tells_what_was_not_done_from_what_does_not_hold_each_step_once(la
         "## Clean up",
         """## Later
 
-<!-- lab: check go back to Look -->
+<!-- lab: check go back to step Later -->
 ```console
 $ cat later.txt
 late
@@ -161,6 +161,8 @@ late
         "not done yet: Later (there is no file later.txt)\n"
         "lab 07: 0 hold, 1 do not, 1 are not done yet\n",
     )
+    (lab.folder / "later.txt").write_text("early\n")
+    assert "\ndoes not hold: Later: expected 'late', got 'early'\n" in lab("check", "07")[1]
 
 
 def test_what_is_there_already_stops_the_page_before_it_runs_anything(lab: Lab) -> None:
