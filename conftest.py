@@ -12,7 +12,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Take --thorough and --write-verified."""
-    parser.addoption("--thorough", action="store_true", help="break every page off at every step")
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="break every page off at every step, and play all reworded",
+    )
     parser.addoption(
         "--write-verified", action="store_true", help="write the run into labs/README.md's table"
     )
