@@ -48,6 +48,7 @@ def test_a_page_goes_on_where_the_engine_has_other_words(page: Page, tmp_path: P
     )
     assert done.returncode == 1, done.stdout
     commands = sum(len(block.commands) for block in page.blocks)
-    assert f" of {commands} outputs differ from the page's." in done.stdout.splitlines()[-1]
+    last = done.stdout.splitlines()[-1]
+    assert f" of {commands} outputs differ from the page's." in last, done.stdout
     assert "\n+WARNING: what the page does not know\n" in done.stdout
     assert changes(page, before) == []
