@@ -107,4 +107,4 @@ def test_an_engine_is_compared_with_and_recorded_into_its_own_output(
 
 
 def test_the_engine_is_asked_only_where_a_page_holds_more_than_one(tmp_path: Path) -> None:
-    assert "engine" not in vars(played(tmp_path, VARIANT[:6]))
+    assert "engine" not in vars(played(tmp_path, VARIANT[:7]))
