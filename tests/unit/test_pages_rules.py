@@ -91,11 +91,6 @@ OWN: dict[Any, tuple[str, list[str], list[str]]] = {
         ["705: veth0000000@if704: <UP>", "9: veth1111111@if2: <UP>"],
         ["9: eth0@if8: <UP>", "9: vethb622758: <UP>", "0: vethb622758@if8: <UP>"],
     ),
-    ("08-14", "date"): (
-        "[2026-11-24 04:26:19 +0000] [1] [INFO] Listening",
-        ["[2027-01-02 04:26:19 +0000] [1] [INFO] Listening"],
-        ["[04:26:19 +0000] [1] [INFO] Listening", "[27-01-02 04:26:19 +0000] [1] [INFO] Listening"],
-    ),
     ("09", "overlay"): (
         "webapp -> 10.0.1.4  200",
         ["webapp -> 10.0.1.2  200", "webapp -> 10.0.1.254  200"],
