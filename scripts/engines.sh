@@ -89,7 +89,7 @@ remove() {
 ended() { ! kill -0 -- "-$child"; }
 
 up() {
-  mkdir -p "$dir"/{data,containerd,run,cgroup}
+  mkdir -p "$dir"/{lib/apt,lib/dpkg,run,cgroup}
   ip netns add "$ns"
   ip link add "$ns" type veth peer name eth0 netns "$ns"
   ip addr add "$net.1/24" dev "$ns"
@@ -104,7 +104,8 @@ up() {
   # Its programs lie over the host's, and its /sys shows its own network.
   # shellcheck disable=SC2086  # a word for each
   PATH=$path start "$ns" "$dir/log" "cd '$dir' && mount --bind run /run &&
-    mkdir -p /var/lib/docker /usr/libexec/docker && mount --bind data /var/lib/docker &&
+    mount --rbind /var/lib/apt lib/apt && mount --rbind /var/lib/dpkg lib/dpkg && mount --rbind lib /var/lib &&
+    mkdir -p /usr/libexec/docker &&
     mount --bind '$files/engine/usr/libexec/docker' /usr/libexec/docker &&
     mount --rbind /sys/fs/cgroup cgroup && mount -t sysfs sysfs /sys && mount --rbind cgroup /sys/fs/cgroup" \
     --cgroup-parent "/$cgroup" ${LAB_DOCKERD_OPTIONS:-} 9>&-
@@ -114,7 +115,7 @@ up() {
 inside() { # COMMAND...
   local first
   for first in $(pids "$ns"); do [ "$(cat "/proc/$first/comm")" != dockerd ] || break; done
-  env -u DOCKER_HOST PATH="$path" nsenter --target "$first" --net --mount --uts --pid --wd="$root" "$@"
+  env -u DOCKER_HOST PATH="$path" LAB_CGROUP="$cgroup/two-bridges-nodes" nsenter --target "$first" --net --mount --uts --pid --wd="$root" "$@"
 }
 
 able

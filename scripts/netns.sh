@@ -88,7 +88,7 @@ end() { # NAMESPACE
 }
 
 end_cgroups() { # NAME
-  local ours=(-type d '(' -name "$1" -o -path "*/$1/*" ')')
+  local ours=(-type d '(' -path "*/$1" -o -path "*/$1/*" ')')
   find /sys/fs/cgroup -depth "${ours[@]}" -exec rmdir {} + || return
   [ -z "$(find /sys/fs/cgroup "${ours[@]}")" ]
 }

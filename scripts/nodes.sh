@@ -15,7 +15,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/netns.sh"
 unset HTTP_PROXY HTTPS_PROXY http_proxy https_proxy # nodes have no way out
 nodes=(1 2 3)
 bridge=tb-nodes
-cgroup=two-bridges-nodes
+cgroup=${LAB_CGROUP:-two-bridges-nodes} # set by engines.sh: nodes on several engines at once
 dir=/var/lib/two-bridges-nodes # made first and removed last: without it, nothing here is ours
 rule=(FORWARD -i "$bridge" -o "$bridge" -m comment --comment two-bridges-nodes -j ACCEPT)
 
@@ -94,7 +94,7 @@ down() {
 remove() {
   unplug "${nodes[@]/#/tb-node}" $bridge
   while iptables -w -D "${rule[@]}" 2>/dev/null; do :; done
-  clear_away $cgroup $dir
+  clear_away "$cgroup" $dir
 }
 
 case "${1:-}" in

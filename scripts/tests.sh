@@ -6,11 +6,8 @@ parts=(lint unit deploy e2e labs)
 run_tests() { # [--engine NAME] [PART [ARG...]]
   local part=${1:-all} failed=
   if [ "$part" = --engine ]; then
-    case "${2:-}" in floor | newest) ;; *) die 2 "test: --engine '${2:-}': expected floor or newest" ;; esac
     venv
-    prepare # the host's engine gives the base images
-    keep_log
-    exec scripts/engines.sh "$2" ./lab test "${@:3}"
+    on_engine "${2:-}" test "${@:3}"
   fi
   [ $# = 0 ] || shift
   case "$part" in

@@ -16,6 +16,14 @@ Directives are comments that GitHub does not show, one to a line. Right before a
     <!-- lab: check step 1 -->   `./lab check NN` runs the block again, so it must only look;
                                  the text says where to go back to when it does not hold
 
+Right after a console block, and several where need be, what older engines print for its commands,
+so that the block can show what the newest prints. The first version that is later holds:
+
+    <!-- lab: before 28
+    $ docker network ls          a command of the block, and its whole output there
+    1f2e3d4c5b6a
+    -->
+
 right before any other fence:
 
     <!-- lab: file app.py -->    the reader saves it under this name
@@ -47,11 +55,13 @@ from labkit.pages.things import KINDS, NEEDS, Thing
 LIMIT = 30.0  # seconds for one command, unless the page says otherwise
 ELLIPSIS = "..."
 FAULTS = "08"  # the lab whose small pages are faults
+Version = tuple[int, ...]  # of an engine, compared from left to right
 
 _NAME = re.compile(r"(\d\d(?:-\d\d)?)-[a-z0-9-]+\.md")
 _FENCE = re.compile(r"(?P<indent>\s*)(?P<fence>`{3,}|~{3,})\s*(?P<language>[\w-]*)")
 _HEADING = re.compile(r"(#{1,6}) +(.+?) *#*")
 _DIRECTIVE = re.compile(r"<!-- lab: ([a-z-]+) ?(.*?) *-->")
+_BEFORE = re.compile(r"<!-- lab: before (\d+(?:\.\d+)*)")
 # The directives by what they stand before, and the patterns of their values.
 _ON_BLOCK = {"exit": r"[1-9]\d{0,2}", "limit": r"[1-9]\d{0,2}", "no-compare": "", "check": ".+"}
 _ON_FENCE = {"file": ".+", "lines": ".+"}
@@ -65,6 +75,12 @@ class Command:
     line: int  # of its `$ `, from 1
     text: str  # what bash gets, perhaps several lines
     expected: tuple[str, ...] = ()
+    before: dict[Version, "Command"] = field(default_factory=dict)  # with what older engines print
+
+    def on(self, engine: Version) -> "Command":
+        """The same command, with the output that the page holds for ENGINE."""
+        later = [version for version in self.before if engine < version]
+        return self.before[min(later)] if later else self
 
     @property
     def output(self) -> slice:
@@ -189,6 +205,8 @@ def load(path: Path) -> Page:
             _direct(page, number, directive[1], directive[2])
         elif directive:
             directives.append((number, directive[1], directive[2]))
+        elif line.startswith("<!-- lab: before"):
+            _before(page, number, numbered)
         elif "<!-- lab" in line:
             raise page.wrong(number, f"expected <!-- lab: NAME VALUE -->, got {line!r}")
         elif directives:
@@ -232,6 +250,23 @@ def _commands(page: Page, first: int, source: list[str]) -> list[Command]:
         if command.expected == (ELLIPSIS,):
             raise page.wrong(command.line, "'...' alone hides the whole output: use no-compare")
     return commands
+
+
+def _before(page: Page, start: int, rest: Iterator[tuple[int, str]]) -> None:
+    """Take the outputs of older engines from the comment that begins at START."""
+    version, block = _BEFORE.fullmatch(page.lines[start - 1]), page.parts and page.parts[-1]
+    if not version or not isinstance(block, Block) or not block.compare:
+        raise page.wrong(start, "expected <!-- lab: before VERSION, right after a compared block")
+    source = [line for _, line in takewhile(lambda one: "-->" not in one[1], rest)]
+    if page.lines[start + len(source) :][:1] != ["-->"]:
+        raise page.wrong(start, "this comment is never closed: expected a line '-->'")
+    known = {command.text: command for command in block.commands}
+    limit = tuple(map(int, version[1].split(".")))
+    for older in _commands(page, start + 1, source):
+        command = known.get(older.text)
+        if not command or command.before.setdefault(limit, older) is not older:
+            wanted = "expected a command of the block above, once"
+            raise page.wrong(older.line, f"before {version[1]}: '{older.text}': {wanted}")
 
 
 def _values(

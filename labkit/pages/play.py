@@ -1,20 +1,22 @@
 """A page run from its first block to its clean-up, compared as it goes."""
 
 import difflib
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from labkit import Failed, docker
 from labkit.pages import things
 from labkit.pages.match import Bindings, match, rewrite
-from labkit.pages.parse import Block, Command, Fence, Page
+from labkit.pages.parse import Block, Command, Fence, Page, Version
 from labkit.pages.session import Outcome, Session
 from labkit.pages.things import Thing
 
-_SETTLE = 0.5  # seconds in which a docker run that was cut off has made its container
+_SETTLE = 2.0  # seconds in which a docker run that was cut off has made its container
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,12 @@ class Run:
         self.started = False  # whether there may be something to clean up
         self.failed = False
 
+    @cached_property
+    def engine(self) -> Version:
+        """The version of the engine, asked once."""
+        said = docker.run("version", "--format", "{{.Server.Version}}")
+        return tuple(map(int, re.findall(r"\d+", said)[:3]))
+
     def start(self, resume: bool = False) -> None:
         """Begin; EngineError where something of the page is there, or nothing is to RESUME."""
         number, there = self.page.number, things.present(self.page.makes, self.root)
@@ -95,7 +103,8 @@ class Run:
             return
         for command in part.commands:
             before(command.text)
-            yield self.judge(part, command, self.session.run(command.text, part.limit))
+            held = command.on(self.engine) if command.before else command
+            yield self.judge(part, held, self.session.run(command.text, part.limit))
 
     def judge(self, block: Block, command: Command, outcome: Outcome) -> Step:
         """Compare the OUTCOME of COMMAND; the bindings learn from what holds."""
@@ -116,7 +125,7 @@ class Run:
     def rewritten(self) -> list[str]:
         """The lines of the page with the outputs of a whole run."""
         lines = list(self.page.lines)
-        for step in reversed(self.steps):
+        for step in sorted(self.steps, key=lambda step: -step.command.line):
             lines[step.command.output] = step.command.expected if step.shown is None else step.shown
         return lines
 

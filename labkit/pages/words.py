@@ -4,7 +4,8 @@
                               --keep: stop before the clean-up (./lab clean NN does it later)
     check NN                  which steps of page NN hold on this engine, and where to go back to
     clean [NN ...]            remove what page NN made, or every page, and only that
-    record NN                 run page NN and write the real outputs into it, to be read as a diff
+    record NN [--engine NAME] run page NN, on the engine NAME (./lab test -h), and write the real
+                              outputs into it, or into what it holds for that engine
     break N                   set up fault N of lab 08 and show its symptom; its page is 08-N
     fix N                     apply the solution that the page of fault N gives
 

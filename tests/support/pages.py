@@ -127,8 +127,10 @@ def step(names: dict[str, Any], part: Block | Fence) -> None:
     except Failed as failure:
         report, run.failed = str(failure), True
     if isinstance(part, Block):
-        done = len(run.steps) - before
-        count(names, blocks=1, commands=done, compared=done * part.compare)
+        done = run.steps[before:]
+        older = sum(step.command not in part.commands for step in done)
+        numbers = {"blocks": 1, "commands": len(done), "compared": len(done) * part.compare}
+        count(names, **numbers, older=older)
     if report:
         pytest.fail(report, pytrace=False)
 
@@ -329,6 +331,7 @@ class Pages:
             f"{t['commands']} of {t['on pages']} commands executed; {t['compared']} with their"
             f" output compared, {t['commands'] - t['compared']} without"
         )
+        write(f"{t['older']} of them with what the page holds for this older engine")
         write(f"{t['caught']} of {t['mutants']} wrong outputs caught")
         if self.doctor:
             write(f"doctor: right verdict on {sum(self.doctor)} of {len(self.doctor)} faults")

@@ -142,6 +142,47 @@ def test_what_holds_for_the_whole_page(page: Page) -> None:
     assert page.needs is None
 
 
+OLDER = """```console
+$ a
+new
+$ b \\
+>   c
+same
+```
+<!-- lab: before 29
+$ b \\
+>   c
+-->
+<!-- lab: before 28.5
+$ a
+old
+
+$ b \\
+>   c
+older
+-->
+Prose.
+"""
+
+
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [
+        ((29, 0, 0), [("new",), ("same",)]),
+        ((28, 5), [("new",), ()]),
+        ((28, 4, 9), [("old", ""), ("older",)]),
+    ],
+)
+def test_a_block_holds_what_older_engines_print(
+    tmp_path: Path, engine: tuple[int, ...], expected: list[tuple[str, ...]]
+) -> None:
+    page = written(tmp_path, OLDER)
+    held = [command.on(engine) for command in page.blocks[0].commands]
+    assert [command.expected for command in held] == expected
+    assert [tuple(page.lines[command.output]) for command in held] == expected
+    assert page.parts[1:] == ["Prose."]
+
+
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
@@ -185,6 +226,47 @@ def test_what_holds_for_the_whole_page(page: Page) -> None:
         ("<!-- lab: varies rate -->", 1, "varies: expected NAME PATTERN"),
         ("<!-- lab: varies rate (x) -->", 1, "varies: expected NAME PATTERN, no group"),
         ("<!-- lab: one-to-one rate [x -->", 1, "one-to-one: expected a pattern: "),
+        ("<!-- lab: before 28\n$ a\n-->", 1, "right after a compared block"),
+        (
+            "```console\n$ a\n```\n\n<!-- lab: before 28\n$ a\n-->",
+            5,
+            "right after a compared block",
+        ),
+        (
+            "<!-- lab: no-compare -->\n```console\n$ a\n```\n<!-- lab: before 28\n$ a\n-->",
+            5,
+            "right after a compared block",
+        ),
+        ("```text\na\n```\n<!-- lab: before 28\n$ a\n-->", 4, "right after a compared block"),
+        (
+            "```console\n$ a\n```\n<!-- lab: before\n$ a\n-->",
+            4,
+            "expected <!-- lab: before VERSION",
+        ),
+        (
+            "```console\n$ a\n```\n<!-- lab: before now\n$ a\n-->",
+            4,
+            "expected <!-- lab: before VERSION",
+        ),
+        (
+            "```console\n$ a\n```\n<!-- lab: before 28\n$ b\n-->",
+            5,
+            "before 28: 'b': expected a command of the block above, once",
+        ),
+        (
+            "```console\n$ a\n```\n<!-- lab: before 28\n$ a\n$ a\n-->",
+            6,
+            "before 28: 'a': expected a command of the block above, once",
+        ),
+        (
+            "```console\n$ a\n```\n<!-- lab: before 28\n$ a\n-->\n<!-- lab: before 28\n$ a\n-->",
+            8,
+            "before 28: 'a'",
+        ),
+        ("```console\n$ a\n```\n<!-- lab: before 28\n-->", 4, "without a command"),
+        ("```console\n$ a\n```\n<!-- lab: before 28\nold\n-->", 5, "expected a command"),
+        ("```console\n$ a\n```\n<!-- lab: before 28\n$ a", 4, "never closed"),
+        ("```console\n$ a\n```\n<!-- lab: before 28\n$ a\nx --> y\n-->", 4, "never closed"),
         ("<!-- lab exit 1 -->\n```console\n$ a\n```", 1, "expected <!-- lab:"),
     ],
 )

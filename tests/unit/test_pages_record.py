@@ -1,5 +1,8 @@
 from pathlib import Path
 
+import pytest
+
+from labkit import docker
 from labkit.pages.match import Bindings
 from labkit.pages.parse import Page, load
 from labkit.pages.play import Run
@@ -58,3 +61,50 @@ def test_every_wrong_page_is_caught(tmp_path: Path) -> None:
     wrong = list(tried(steps))
     assert len(wrong) == 8
     assert all(caught for _, caught in wrong)
+
+
+VARIANT = ["```console", "$ echo new", "newest", "$ echo same", "same", "gone", "```",
+           "<!-- lab: before 28", "$ echo new", "older", "-->", "end"]  # fmt: skip
+
+
+@pytest.fixture
+def versions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the engine says its version is, once for each time that it is asked."""
+    said: list[str] = []
+    monkeypatch.setattr(docker, "run", lambda *_: said.pop())
+    return said
+
+
+def played(folder: Path, lines: list[str]) -> Run:
+    path = folder / "01-x.md"
+    path.write_text("\n".join(lines))
+    run = Run(load(path), folder)
+    for block in run.page.blocks:
+        for step in run.do(block):
+            run.accept(step)
+    run.session.close()
+    return run
+
+
+@pytest.mark.parametrize(("version", "line"), [("28.0.0", 2), ("27.9.1+dfsg1", 9)])
+def test_an_engine_is_compared_with_and_recorded_into_its_own_output(
+    tmp_path: Path, versions: list[str], version: str, line: int
+) -> None:
+    versions.append(version)
+    run = played(tmp_path, VARIANT)
+    assert [step.place[-4:] for step in run.steps] == [f"md:{line}", "md:4"]
+    assert [step.shown for step in run.steps] == [["new"], ["same"]]
+    recorded = [*VARIANT[:line], "new", *VARIANT[line + 1 :]]
+    recorded.remove("gone")
+    assert run.rewritten() == recorded
+    versions.append(version)
+    steps = played(tmp_path, recorded).steps
+    assert not any(step.report for step in steps)
+    # A wrong letter, a line too many and one too few, in all that this engine is held against.
+    wrong = list(tried(steps))
+    assert {command.line for command, _ in wrong} == {steps[0].command.line, 4}
+    assert [caught for _, caught in wrong] == [True] * 6
+
+
+def test_the_engine_is_asked_only_where_a_page_holds_more_than_one(tmp_path: Path) -> None:
+    assert "engine" not in vars(played(tmp_path, VARIANT[:7]))

@@ -91,14 +91,6 @@ OWN: dict[Any, tuple[str, list[str], list[str]]] = {
         ["705: veth0000000@if704: <UP>", "9: veth1111111@if2: <UP>"],
         ["9: eth0@if8: <UP>", "9: vethb622758: <UP>", "0: vethb622758@if8: <UP>"],
     ),
-    ("06", "isolation"): (
-        "on x; dropped by filter DOCKER-ISOLATION-STAGE-2 -o br-0a1b2c3d4e5f -j DROP",
-        ["on x; dropped by raw PREROUTING -d 10.6.2.2/32 ! -i br-ffffffffffff -j DROP",
-         "on x; dropped by filter DOCKER ! -i br-ffffffffffff -o br-ffffffffffff -j DROP"],
-        ["on x; dropped by filter DOCKER-ISOLATION-STAGE-2 -o br-0a1b2c3d4e5f -j ACCEPT",
-         "on x; dropped by filter FORWARD -s 10.6.1.2/32 -j DROP", "on x",
-         "on x; dropped by nat DOCKER -o br-0a1b2c3d4e5f -j DROP"],
-    ),
     ("09", "overlay"): (
         "webapp -> 10.0.1.4  200",
         ["webapp -> 10.0.1.2  200", "webapp -> 10.0.1.254  200"],
