@@ -16,7 +16,7 @@ unset HTTP_PROXY HTTPS_PROXY http_proxy https_proxy # nodes have no way out
 nodes=(1 2 3)
 bridge=tb-nodes
 cgroup=${LAB_CGROUP:-two-bridges-nodes} # set by engines.sh: nodes on several engines at once
-dir=/var/lib/two-bridges-nodes # made first and removed last: without it, nothing here is ours
+dir=/var/lib/two-bridges-nodes          # made first and removed last: without it, nothing here is ours
 rule=(FORWARD -i "$bridge" -o "$bridge" -m comment --comment two-bridges-nodes -j ACCEPT)
 
 die() { # CODE LINE
