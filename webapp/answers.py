@@ -6,20 +6,26 @@ from flask import Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self';"
+    " frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "Vary": "Accept",
     "X-Content-Type-Options": "nosniff",
 }
 
 
-def answer(template: str, data: dict[str, Any], status: int = 200, json: bytes = b"") -> Response:
-    """Return the page `template` if HTML is preferred, else `json` or what `data` is in JSON."""
-    # JSON is the first choice, so that curl's `Accept: */*` gets it; a browser names text/html.
+def wants_html() -> bool:
+    """Return whether the caller prefers HTML: a browser names it, curl's `*/*` does not."""
     kinds = ("application/json", "text/html")
-    kind = request.accept_mimetypes.best_match(kinds, default=kinds[0])
-    body = render_template(template, **data) if kind == kinds[1] else json or jsonify(data).data
-    return Response(body, status, HEADERS, mimetype=kind)
+    return request.accept_mimetypes.best_match(kinds, default=kinds[0]) == kinds[1]
+
+
+def answer(template: str, data: dict[str, Any], status: int = 200) -> Response:
+    """Return `data` as the page `template` if HTML is preferred, else as JSON."""
+    if wants_html():
+        page = render_template(template, **data, data=data)
+        return Response(page, status, HEADERS, mimetype="text/html")
+    return Response(jsonify(data).data, status, HEADERS, mimetype="application/json")
 
 
 def on_error(error: HTTPException) -> Response:

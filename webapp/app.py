@@ -16,6 +16,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app = Flask(__name__)
     app.json.compact = app.json.sort_keys = False  # type: ignore[attr-defined]  # people read it
     app.config["RESOLVE_TIMEOUT"] = settings.resolve_timeout
+    app.jinja_env.globals |= {"live": identity.live, "networks": identity.networks}
     app.register_error_handler(HTTPException, answers.on_error)
     app.add_url_rule("/healthz", view_func=lambda: {"status": "ok"})  # no answer: restart me
     app.register_blueprint(identity.bp)

@@ -4,21 +4,22 @@ import ipaddress
 import socket
 import struct
 import time
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import psutil
-from dns.exception import DNSException
 from dns.resolver import Resolver
 from flask import Blueprint, Response, jsonify, request
 
-from webapp import names
-from webapp.answers import answer
+from webapp import callers, names
+from webapp.answers import HEADERS, answer, wants_html
 
 DOCKER_DNS = "127.0.0.11"  # Docker's embedded DNS server
 DOCKER_MARK = Path("/.dockerenv")  # Docker puts this file into every container
 ROUTES = Path("/proc/net/route")
+UNKNOWN = "Docker's resolver knows no name for it"
 
 bp = Blueprint("identity", __name__)
 
@@ -26,16 +27,20 @@ bp = Blueprint("identity", __name__)
 @bp.get("/")
 def index() -> Response:
     """Tell who this container is, on which bridge, and who is calling."""
-    data, json = describe(int(time.monotonic()), str(request.remote_addr))
-    return answer("index.html", data, json=json)
+    if polled := "live" in request.args:
+        request.environ["webapp.route"] = "/?live"  # no caller: see observe
+    if polled or wants_html():
+        return answer("_live.html" if polled else "index.html", live())
+    body = describe(int(time.monotonic()), str(request.remote_addr))
+    return Response(body, 200, HEADERS, mimetype="application/json")
 
 
 @lru_cache(maxsize=64)
-def describe(second: int, address: str) -> tuple[dict[str, Any], bytes]:
-    """Return what `/` tells the caller at `address`, as data and as JSON; kept for that second."""
+def describe(second: int, address: str) -> bytes:
+    """Return what `/` tells a program at `address`, in JSON; kept for that second."""
     here, resolver = look_around(second)
-    data = here | {"caller": who_calls(address, here, resolver)}
-    return data, jsonify(data).data
+    caller = who_calls(address, here, partial(names.brief, resolver=resolver))
+    return jsonify(here | {"caller": caller}).get_data()
 
 
 @lru_cache(maxsize=1)
@@ -98,7 +103,9 @@ def which_bridge(here: dict[str, Any]) -> dict[str, str]:
     return {"kind": kind, "why": why}
 
 
-def who_calls(address: str, here: dict[str, Any], resolver: Resolver) -> dict[str, str | None]:
+def who_calls(
+    address: str, here: dict[str, Any], name_of: Callable[[str], str | None]
+) -> dict[str, str | None]:
     """Return address, name (where Docker's DNS server is there to know it), and a note."""
     name, note, bridge = None, None, here["bridge"]["kind"]
     if ipaddress.ip_address(address).is_loopback:
@@ -107,9 +114,37 @@ def who_calls(address: str, here: dict[str, Any], resolver: Resolver) -> dict[st
         note = "from the host, through the published port"
     elif bridge == "default":  # the server there is the host's: no business of that one
         note = "no name: this bridge has no resolver that knows containers"
-    elif bridge == "user-defined":
-        try:
-            name = str(resolver.resolve_address(address, lifetime=0.5)[0]).removesuffix(".")
-        except DNSException:
-            note = "Docker's resolver knows no name for it"
-    return {"address": address, "name": name, "note": note}
+    elif bridge == "user-defined" and (name := name_of(address)) == "":
+        note = UNKNOWN
+    return {"address": address, "name": name or None, "note": note}
+
+
+def live() -> dict[str, Any]:
+    """Return what the page shows: this container, its callers of the last minute, its replicas."""
+    (here, _), known = look_around(int(time.monotonic())), callers.known()
+    found = [who_calls(one["address"], here, known.get) | one for one in callers.lately()]
+    viewer = who_calls(str(request.remote_addr), here, known.get)
+    if here["bridge"]["kind"] == "user-defined":
+        callers.learn([str(c["address"]) for c in (viewer, *found) if c["note"] in (None, UNKNOWN)])
+    service = {"name": callers.SERVICE, "addresses": known.get(callers.SERVICE, "").split()}
+    return here | {"caller": viewer, "service": service, "callers": found}
+
+
+def networks(net: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what is behind each interface: networks, callers, the gateway (that one first)."""
+    found = list[dict[str, Any]]()
+    for one in net["interfaces"]:
+        ends = [ipaddress.ip_interface(text) for text in one["addresses"]]
+        nets = [end.network for end in ends if str(end.ip) in net["addresses"]]
+        gateway = net["gateway"] and any(ipaddress.ip_address(net["gateway"]) in n for n in nets)
+        if nets:
+            found.append(one | {"networks": nets, "gateway": gateway, "callers": []})
+    found.sort(key=lambda one: not one["gateway"])
+    # The latest eight, by address: none moves when another one calls.
+    drawn = [(ipaddress.ip_address(one["address"]), one) for one in net["callers"][:8]]
+    for ip, caller in sorted(drawn, key=lambda pair: pair[0].packed):
+        # Who is on none of these networks has come through the gateway.
+        at = [one for one in found if any(ip in n for n in one["networks"])] or found
+        if at and not ip.is_loopback:
+            at[0]["callers"].append(caller)
+    return found

@@ -8,6 +8,7 @@ from typing import Any
 
 import dns.name
 from dns.exception import DNSException
+from dns.inet import is_address
 from dns.rdatatype import AAAA, A
 from dns.resolver import NXDOMAIN, LifetimeTimeout, NoAnswer, NoNameservers, Resolver
 from flask import Blueprint, Response, current_app, request
@@ -73,3 +74,11 @@ def ask(name: dns.name.Name, resolver: Resolver, limit: float) -> dict[str, Any]
         "canonical_name": full.canonical_name.to_text(omit_final_dot=True),
         "ttl_seconds": full.rrset and full.rrset.ttl,
     }
+
+
+def brief(key: str, resolver: Resolver) -> str:
+    """Return an address's name, or a name's addresses, "" for none: within half a second."""
+    look_up = resolver.resolve_address if is_address(key) else resolver.resolve
+    with suppress(DNSException):
+        return " ".join(str(found).removesuffix(".") for found in look_up(key, lifetime=0.5))
+    return ""

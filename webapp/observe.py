@@ -1,6 +1,7 @@
 """Requests as gunicorn sees them: a line of JSON each in the log, and metrics for Prometheus."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +11,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from prometheus_client.exposition import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from webapp import callers
+
 REQUESTS = Counter("http_requests", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram("http_request_duration_seconds", "Time to answer.", ["route"])
+QUIET = ("/healthz", "/metrics", "/?live")  # the last is the page's own poll
 
 bp = Blueprint("observe", __name__)
 
@@ -23,10 +27,13 @@ class Observer(Logger):  # type: ignore[misc]
         """Count and time the request, then write its line on stdout."""
         route = environ.get("webapp.route", "unmatched")
         method = "any" if route == "unmatched" else req.method
-        REQUESTS.labels(method, route, resp.status[:3]).inc()
-        SECONDS.labels(route).observe(request_time.total_seconds())
-        if route in ("/healthz", "/metrics"):
+        if os.statvfs(callers.FOLDER).f_bavail:  # a mapped file ends its worker on a full disk
+            REQUESTS.labels(method, route, resp.status[:3]).inc()
+            SECONDS.labels(route).observe(request_time.total_seconds())
+        if route in QUIET:
             return  # asked every few seconds: their lines would bury the others
+        if not route.startswith("/static/"):
+            callers.count(environ["REMOTE_ADDR"], request_time.total_seconds())
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "level": "info",
