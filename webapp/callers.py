@@ -53,7 +53,7 @@ def lately() -> list[dict[str, Any]]:
             if 0 <= now - last <= KEPT and 0 <= seconds < 1e6:
                 when = datetime.fromtimestamp(last, UTC).isoformat(timespec="milliseconds")
                 call = {"address": address, "calls": calls, "last": when}
-                call |= {"milliseconds": round(seconds * 1000, 1), "silent": now - last > 2}
+                call |= {"milliseconds": round(seconds * 1000, 1), "silent": now - last > 1}
                 found.setdefault(address, call)
     return list(found.values())
 

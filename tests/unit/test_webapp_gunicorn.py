@@ -235,6 +235,32 @@ def test_a_stop_finishes_what_is_in_flight_and_closes_what_is_idle(tmp_path: Pat
         assert not re.search(r"ERROR|WARNING|Traceback", server.err.read_text())
 
 
+def test_each_worker_shows_the_same_callers_and_no_poll_is_one(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+
+        def seen() -> list[tuple[str, int]]:
+            found = json.loads(server.get("/?live")[1])["callers"]
+            return [(caller["address"], caller["calls"]) for caller in found]
+
+        for path in ["/static/live.js", "/healthz", "/metrics", "/nope", *["/"] * 8]:
+            server.get(path)
+        until(lambda: seen() == [("127.0.0.1", 9)])  # a call is counted after its answer
+        workers = server.workers()
+        for one in workers:
+            for other in workers - {one}:
+                os.kill(other, signal.SIGSTOP)
+            answers = [seen() for _ in range(4)]
+            for other in workers - {one}:
+                os.kill(other, signal.SIGCONT)
+            assert answers == [[("127.0.0.1", 9)]] * 4
+        assert ("/", 200) in server.lines()
+        assert len(server.lines()) == 10  # the static file is in the log, and no poll
+        assert 'route="/?live"' in server.get("/metrics")[1]
+        os.kill(workers.pop(), signal.SIGKILL)
+        until(lambda: server.is_up() and len(server.workers() - workers) == 1)
+        assert seen() == [("127.0.0.1", 9)]
+
+
 def busy(server: Server) -> bool:
     """Whether a thread of a worker sleeps in /delay: its socket is read, the pool has a thread."""
     names = [Path(f"/proc/{pid}/task").iterdir() for pid in server.workers()]
