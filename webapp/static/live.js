@@ -28,5 +28,6 @@ async function renew() {
   timer = setTimeout(renew, 1000);
 }
 
+stale.textContent = "";
 document.addEventListener("visibilitychange", renew);
 timer = setTimeout(renew, 1000);
