@@ -1,6 +1,7 @@
 """The application factory."""
 
 import os
+import time
 from collections.abc import Mapping
 
 from flask import Flask
@@ -16,7 +17,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app = Flask(__name__)
     app.json.compact = app.json.sort_keys = False  # type: ignore[attr-defined]  # people read it
     app.config["RESOLVE_TIMEOUT"] = settings.resolve_timeout
-    app.jinja_env.globals |= {"live": identity.live, "networks": identity.networks}
+    app.jinja_env.globals |= {"live": identity.live, "networks": identity.networks, "time": time}
     app.register_error_handler(HTTPException, answers.on_error)
     app.add_url_rule("/healthz", view_func=lambda: {"status": "ok"})  # no answer: restart me
     app.register_blueprint(identity.bp)

@@ -5,11 +5,11 @@ import ipaddress
 import os
 import struct
 import time
+from collections import deque
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock, Thread
-from typing import Any
+from threading import Lock, Thread, Timer
+from typing import IO, Any
 
 from webapp import names
 
@@ -19,43 +19,49 @@ ROW = struct.Struct("=48sQdd")  # address, calls, Unix time of the last one, sec
 # Files in memory beside the metrics, not among them: an address as a label would never go away.
 FOLDER = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull))
 CALLS, NAMES = FOLDER / "callers", FOLDER / "names"
-learning = Lock()
+pending = deque[tuple[str, float, float]](maxlen=10_000)
+writing, learning = Lock(), Lock()
 
 
 def count(address: str, seconds: float) -> None:
-    """Count a call that took `seconds`; of 65 callers the one silent for longest is forgotten."""
-    key = address.encode().ljust(48, b"\0")
-    with suppress(OSError, struct.error):  # costs the drawing, never an answer
-        file = os.open(CALLS, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)  # unlike a semaphore, free again when a worker dies
-            table, now = os.read(file, ROW.size * MOST), time.time()
-            whole = range(0, len(table) - ROW.size + 1, ROW.size)
-            rows = [table[at : at + ROW.size] for at in whole]
-            mine = next((row for row in rows if row.startswith(key)), bytes(ROW.size))
-            _, calls, last, _ = ROW.unpack(mine)
-            latest = ROW.pack(key, calls + 1 if 0 <= now - last <= KEPT else 1, now, seconds)
-            rows = [latest, *(row for row in rows if row is not mine)][:MOST]
-            os.pwrite(file, b"".join(rows), 0)
-        finally:
-            os.close(file)
+    """Count a call that took `seconds`: a thread writes it down a tenth of a second later."""
+    pending.append((address, time.time(), seconds))
+    if writing.acquire(blocking=False):  # a busy worker writes once for all calls until then
+        Timer(0.1, write).start()
 
 
-def lately() -> list[dict[str, Any]]:
-    """Return the callers, the latest first; left out is what only a damaged record can hold."""
-    table, found, now = b"", dict[str, dict[str, Any]](), time.time()
-    with suppress(OSError), CALLS.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        table = file.read(ROW.size * MOST)
+def write() -> None:
+    """Add the calls to the record; of 65 callers the one silent for longest is forgotten."""
+    writing.release()
+    with suppress(OSError), CALLS.open("a+b", buffering=0) as file:  # costs no answer
+        fcntl.flock(file, fcntl.LOCK_EX)  # unlike a semaphore, free again when a worker dies
+        found = read(file)
+        while pending:
+            address, last, seconds = pending.popleft()
+            calls = found.pop(address, {"calls": 0})["calls"] + 1
+            found[address] = {"calls": calls, "last": last, "seconds": seconds}
+        rows = [ROW.pack(key.encode(), *found[key].values()) for key in list(found)[-MOST:]]
+        file.truncate(0)
+        file.write(b"".join(rows))
+
+
+def read(file: IO[bytes]) -> dict[str, Any]:
+    """Return the last minute's callers by address; left out is what only damage can have made."""
+    table, found = os.pread(file.fileno(), ROW.size * MOST, 0), dict[str, Any]()
     for text, calls, last, seconds in ROW.iter_unpack(table[: len(table) // ROW.size * ROW.size]):
         with suppress(ValueError):
             address = str(ipaddress.ip_address(text.rstrip(b"\0").decode("ascii")))
-            if 0 <= now - last <= KEPT and 0 <= seconds < 1e6:
-                when = datetime.fromtimestamp(last, UTC).isoformat(timespec="milliseconds")
-                call = {"address": address, "calls": calls, "last": when}
-                call |= {"milliseconds": round(seconds * 1000, 1), "silent": now - last > 1}
-                found.setdefault(address, call)
-    return list(found.values())
+            if calls < 1e15 and 0 <= time.time() - last <= KEPT and 0 <= seconds < 1e6:
+                found[address] = {"calls": calls, "last": last, "seconds": seconds}
+    return found
+
+
+def lately() -> list[dict[str, Any]]:
+    """Return address, calls, Unix time and seconds of the last one; the latest caller first."""
+    with suppress(OSError), CALLS.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        return [{"address": key} | call for key, call in reversed(read(file).items())]
+    return []
 
 
 def known() -> dict[str, str]:
@@ -79,9 +85,9 @@ def ask(keys: tuple[str, ...]) -> None:
     fresh = NAMES.with_suffix(f".{os.getpid()}")
     try:
         resolver = names.system_resolver()
-        text = "".join(f"{key} {names.brief(key, resolver)}\n" for key in keys)
         with suppress(OSError):  # names less, no answer less
-            fresh.write_text(text, "ascii")
+            lines = (f"{key} {names.brief(key, resolver)}\n" for key in keys)
+            fresh.write_text("".join(lines), "ascii")
             fresh.replace(NAMES)  # whole, whoever reads it
     finally:
         learning.release()

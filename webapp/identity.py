@@ -27,7 +27,7 @@ bp = Blueprint("identity", __name__)
 @bp.get("/")
 def index() -> Response:
     """Tell who this container is, on which bridge, and who is calling."""
-    if polled := "live" in request.args:
+    if polled := request.query_string == b"live":
         request.environ["webapp.route"] = "/?live"  # no caller: see observe
     if polled or wants_html():
         return answer("_live.html" if polled else "index.html", live())
@@ -137,8 +137,7 @@ def networks(net: dict[str, Any]) -> list[dict[str, Any]]:
         ends = [ipaddress.ip_interface(text) for text in one["addresses"]]
         nets = [end.network for end in ends if str(end.ip) in net["addresses"]]
         gateway = net["gateway"] and any(ipaddress.ip_address(net["gateway"]) in n for n in nets)
-        if nets:
-            found.append(one | {"networks": nets, "gateway": gateway, "callers": []})
+        found += [one | {"networks": nets, "gateway": gateway, "callers": []}] if nets else []
     found.sort(key=lambda one: not one["gateway"])
     # The latest eight, by address: none moves when another one calls.
     drawn = [(ipaddress.ip_address(one["address"]), one) for one in net["callers"][:8]]

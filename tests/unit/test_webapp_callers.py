@@ -1,5 +1,6 @@
 """The record of callers: bounded, shared, of use after any damage, and never in an answer's way."""
 
+import fcntl
 import multiprocessing
 import os
 import random
@@ -74,6 +75,20 @@ def look(client: FlaskClient, accept: str = "*/*") -> Any:
     return response.json if accept == "*/*" else response.text
 
 
+def written() -> None:
+    """Wait until each call is in the record, and its writer has let go of that."""
+    until(lambda: not callers.pending)
+    with callers.CALLS.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+
+
+def count(*addresses: str, seconds: float = 0.1) -> None:
+    """Count a call of each."""
+    for address in addresses:
+        callers.count(address, seconds)
+    written()
+
+
 def seen() -> list[tuple[str, int]]:
     return [(one["address"], one["calls"]) for one in callers.lately()]
 
@@ -82,35 +97,30 @@ def test_calls_are_counted_for_each_address_the_latest_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: NOW)
-    for address in ("172.18.0.3", "fd00::3", "172.18.0.3", "172.18.0.33"):
-        callers.count(address, 0.00444)
+    count("172.18.0.3", "fd00::3", "172.18.0.3", "172.18.0.33", seconds=0.00444)
     assert seen() == [("172.18.0.33", 1), ("172.18.0.3", 2), ("fd00::3", 1)]
     assert callers.lately()[1] == {
         "address": "172.18.0.3",
         "calls": 2,
-        "last": "2027-01-15T08:00:00.000+00:00",
-        "milliseconds": 4.4,
-        "silent": False,
+        "last": NOW,
+        "seconds": 0.00444,
     }
 
 
 def test_who_is_silent_for_a_minute_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     now = NOW
     monkeypatch.setattr(time, "time", lambda: now)
-    callers.count("172.18.0.3", 0.1)
-    now = NOW + 3
-    assert [one["silent"] for one in callers.lately()] == [True]
+    count("172.18.0.3")
     now = NOW + 60
     assert seen() == [("172.18.0.3", 1)]
     now = NOW + 61
     assert seen() == []
-    callers.count("172.18.0.3", 0.1)
+    count("172.18.0.3")
     assert seen() == [("172.18.0.3", 1)]
 
 
 def test_of_thousands_of_callers_the_latest_64_are_kept(record: Path, client: FlaskClient) -> None:
-    for number in range(3000):
-        callers.count(f"172.18.{number // 250}.{number % 250}", 0.1)
+    count(*(f"172.18.{number // 250}.{number % 250}" for number in range(3000)))
     kept = [f"172.18.11.{number}" for number in range(249, 185, -1)]
     assert seen() == [(address, 1) for address in kept]
     assert record.stat().st_size == 64 * callers.ROW.size
@@ -162,7 +172,7 @@ def test_a_damaged_record_shows_nothing_and_heals(
     assert look(client)["callers"] == []
     assert "none yet" in look(client, "text/html")
     for _ in range(2):
-        callers.count("172.18.0.3", 0.1)
+        count("172.18.0.3")
     assert seen()[0] == ("172.18.0.3", 2)
 
 
@@ -171,15 +181,16 @@ def test_a_record_that_cannot_be_written_costs_no_answer(
     monkeypatch: pytest.MonkeyPatch, client: FlaskClient, where: str
 ) -> None:
     monkeypatch.setattr(callers, "CALLS", Path(where))
-    callers.count("172.18.0.3", 0.1)
+    for _ in range(2):
+        callers.count("172.18.0.3", 0.1)
+        until(lambda: not callers.writing.locked())
     assert look(client)["callers"] == []
     assert "none yet" in look(client, "text/html")
+    callers.pending.clear()
 
 
 def test_names_are_learnt_aside_and_no_request_waits(resolver: Names, client: FlaskClient) -> None:
-    callers.count("172.18.0.3", 0.1)
-    callers.count("172.18.0.9", 0.1)
-    callers.count("172.18.0.2", 0.1)
+    count("172.18.0.3", "172.18.0.9", "172.18.0.2")
     for _ in range(3):  # while the resolver is silent
         assert [one["name"] for one in look(client)["callers"]] == [None, None, None]
     assert not callers.NAMES.exists()
@@ -211,11 +222,11 @@ def test_names_are_asked_for_once_a_second_and_at_once_for_a_newcomer(
             os.utime(callers.NAMES, (now, now)) if done else None
         return done
 
-    callers.count("172.18.0.3", 0.1)
+    count("172.18.0.3")
     assert asked() == ["172.18.0.3"]
     now += 0.9
     assert asked() == []
-    callers.count("172.18.0.9", 0.1)
+    count("172.18.0.9")
     assert asked() == ["172.18.0.9", "172.18.0.3"]
     now += 1.1
     assert asked() == ["172.18.0.9", "172.18.0.3"]
@@ -232,7 +243,7 @@ def test_names_that_cannot_be_kept_cost_no_answer(
     monkeypatch: pytest.MonkeyPatch, resolver: Names, client: FlaskClient
 ) -> None:
     monkeypatch.setattr(callers, "NAMES", Path("/dev/null/names"))
-    callers.count("172.18.0.3", 0.1)
+    count("172.18.0.3")
     resolver.may.set()
     for _ in range(3):
         assert look(client)["callers"][0]["name"] is None
@@ -241,7 +252,7 @@ def test_names_that_cannot_be_kept_cost_no_answer(
 
 
 def test_a_name_with_html_in_it_is_text(resolver: Names, client: FlaskClient) -> None:
-    callers.count("172.18.0.3", 0.1)
+    count("172.18.0.3")
     callers.NAMES.write_text("172.18.0.3 <img\\032src=x>\nwebapp <b>x</b> <i>y</i>\n")
     page = look(client, "text/html")
     assert "&lt;img\\032src=x&gt;" in page
@@ -254,7 +265,7 @@ def test_who_has_left_is_drawn_as_gone(
     """Docker's resolver forgets a container at once; only who is silent too has left."""
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now)
-    callers.count("172.18.0.9", 0.1)
+    count("172.18.0.9")
     callers.NAMES.write_text("webapp 172.18.0.2\n172.18.0.9 \n")
     assert 'class="box gone"' not in look(client, "text/html")
     now += 2.1

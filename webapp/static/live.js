@@ -13,7 +13,8 @@ async function renew() {
   if (asking || document.hidden) return; // a tab that nobody sees asks nothing
   asking = true;
   try {
-    const options = { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(5000) };
+    const signal = AbortSignal.timeout(5000);
+    const options = { cache: "no-store", headers: { Accept: "text/html" }, signal };
     const answer = await fetch("/?live", options);
     if (!answer.ok) throw new Error(answer.statusText);
     const text = await answer.text();
