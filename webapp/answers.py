@@ -22,10 +22,9 @@ def wants_html() -> bool:
 
 def answer(template: str, data: dict[str, Any], status: int = 200) -> Response:
     """Return `data` as the page `template` if HTML is preferred, else as JSON."""
-    if wants_html():
-        page = render_template(template, **data, data=data)
-        return Response(page, status, HEADERS, mimetype="text/html")
-    return Response(jsonify(data).data, status, HEADERS, mimetype="application/json")
+    html = wants_html()
+    body = render_template(template, **data, data=data) if html else jsonify(data).data
+    return Response(body, status, HEADERS, mimetype="text/html" if html else "application/json")
 
 
 def on_error(error: HTTPException) -> Response:

@@ -40,9 +40,9 @@ def write() -> None:
             address, last, seconds = pending.popleft()
             calls = found.pop(address, {"calls": 0})["calls"] + 1
             found[address] = {"calls": calls, "last": last, "seconds": seconds}
-        rows = [ROW.pack(key.encode(), *found[key].values()) for key in list(found)[-MOST:]]
         file.truncate(0)
-        file.write(b"".join(rows))
+        latest = list(found.items())[-MOST:]
+        file.write(b"".join(ROW.pack(key.encode(), *call.values()) for key, call in latest))
 
 
 def read(file: IO[bytes]) -> dict[str, Any]:
@@ -73,21 +73,16 @@ def known() -> dict[str, str]:
 
 def learn(wanted: list[str]) -> None:
     """Have these names and SERVICE asked for, at most once a second, in a thread: none waits."""
-    with suppress(OSError):
-        if 0 <= time.time() - NAMES.stat().st_mtime < 1 and known().keys() >= set(wanted):
-            return
-    if learning.acquire(blocking=False):
+    fresh = NAMES.exists() and 0 <= time.time() - NAMES.stat().st_mtime < 1
+    if not (fresh and known().keys() >= set(wanted)) and not learning.locked():
         Thread(target=ask, args=((SERVICE, *wanted),), daemon=True).start()
 
 
 def ask(keys: tuple[str, ...]) -> None:
     """Ask the resolver for each, and keep what it says."""
     fresh = NAMES.with_suffix(f".{os.getpid()}")
-    try:
+    with learning, suppress(OSError):  # names less, no answer less
         resolver = names.system_resolver()
-        with suppress(OSError):  # names less, no answer less
-            lines = (f"{key} {names.brief(key, resolver)}\n" for key in keys)
-            fresh.write_text("".join(lines), "ascii")
-            fresh.replace(NAMES)  # whole, whoever reads it
-    finally:
-        learning.release()
+        lines = (f"{key} {names.brief(key, resolver)}\n" for key in keys)
+        fresh.write_text("".join(lines), "ascii")
+        fresh.replace(NAMES)  # whole, whoever reads it

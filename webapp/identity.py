@@ -131,7 +131,7 @@ def live() -> dict[str, Any]:
 
 
 def networks(net: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what is behind each interface: networks, callers, the gateway (that one first)."""
+    """Return what is behind each interface, the gateway first: by it came who is on no network."""
     found = list[dict[str, Any]]()
     for one in net["interfaces"]:
         ends = [ipaddress.ip_interface(text) for text in one["addresses"]]
@@ -142,7 +142,6 @@ def networks(net: dict[str, Any]) -> list[dict[str, Any]]:
     # The latest eight, by address: none moves when another one calls.
     drawn = [(ipaddress.ip_address(one["address"]), one) for one in net["callers"][:8]]
     for ip, caller in sorted(drawn, key=lambda pair: pair[0].packed):
-        # Who is on none of these networks has come through the gateway.
         at = [one for one in found if any(ip in n for n in one["networks"])] or found
         if at and not ip.is_loopback:
             at[0]["callers"].append(caller)
