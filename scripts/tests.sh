@@ -52,13 +52,13 @@ apt_get() { # COMPLAINT PACKAGE, or another that has it
 }
 
 test_lint() {
-  local bin=$state/venv/bin scripts=(lab .ci/run scripts/*.sh labs/*.sh) failed=0 more
+  local bin=$state/venv/bin scripts=(lab .ci/run scripts/*.sh labs/*.sh) forms=.github/ISSUE_TEMPLATE failed=0 more
   "$bin/ruff" check . || failed=1
   "$bin/ruff" format --check . || failed=1
   "$bin/mypy" || failed=1
   "$bin/shellcheck" -x -P SCRIPTDIR "${scripts[@]}" || failed=1
   "$bin/shfmt" -i 2 -ci -d "${scripts[@]}" || failed=1
-  "$bin/hadolint" Dockerfile labs/tools.Dockerfile || failed=1
+  "$bin/hadolint" Dockerfile labs/tools.Dockerfile .devcontainer/Dockerfile || failed=1
   "$bin/yamllint" --strict . || failed=1
   "$bin/check-jsonschema" --builtin-schema vendor.compose-spec compose.yaml || failed=1
   # An override's !reset is Compose's own tag: what Compose makes of both files is checked.
@@ -66,6 +66,14 @@ test_lint() {
     docker compose -f compose.yaml -f $more config --format json |
       "$bin/check-jsonschema" --builtin-schema vendor.compose-spec - || failed=1
   done
+  "$bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml || failed=1
+  "$bin/check-jsonschema" --builtin-schema vendor.dependabot .github/dependabot.yml || failed=1
+  "$bin/check-jsonschema" --builtin-schema vendor.github-issue-forms $forms/*.yml || failed=1
+  "$bin/zizmor" --offline --persona pedantic --quiet .github || failed=1
+  "$bin/codespell" --check-hidden --skip '.git,.lab,.*_cache,requirements*.txt' || failed=1
+  # Not: long lines, commands without output, a directive right above its block, <details>.
+  "$bin/pymarkdown" -d md013,md014,md031,md033 --set 'plugins.md010.code_blocks=$!False' \
+    --set 'plugins.md024.siblings_only=$!True' scan -r ./*.md docs labs || failed=1
   return $failed
 }
 
