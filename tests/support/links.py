@@ -12,6 +12,7 @@ LINK = re.compile(
     re.M,
 )
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.I)
+GITHUB = re.compile(r"\.\./\.\./(?:actions|compare|releases|security)/")  # its own pages
 
 
 def anchors(text: str) -> set[str]:
@@ -34,7 +35,7 @@ def broken(page: Path, root: Path) -> list[str]:
     wrong = []
     for groups in LINK.findall(re.sub(r"(`+).+?\1", "", FENCE.sub("", text))):
         link = next(filter(None, groups))
-        if ELSEWHERE.match(link):
+        if ELSEWHERE.match(link) or (page.parent == root and GITHUB.match(link)):
             continue
         path, _, anchor = unquote(link).partition("#")
         target = (

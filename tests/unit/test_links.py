@@ -24,6 +24,7 @@ def test_the_test_finds_what_is_broken(tmp_path: Path) -> None:
     page.write_text(
         "[1](there.md) [2](there.md#a-b--c) [3](there.md#same-1) [4](#here) [5](https://x/y)\n"
         "[6](not-there.md) [7](there.md#not-one) [8](#gone) ![9](x.svg) [10](../out.md)\n"
+        "![13](../../actions/workflows/x.svg) [14](../../away/x)\n"
         '<img src="y.svg"> `[11](code.md)`\n\n[a]: z.md\n\n```\n[12](code.md)\n```\n## Here\n'
     )
     assert broken(page, tmp_path) == [
@@ -32,6 +33,7 @@ def test_the_test_finds_what_is_broken(tmp_path: Path) -> None:
         "#gone: no such heading",
         "x.svg: no such file",
         "../out.md: no such file",
+        "../../away/x: no such file",
         "y.svg: no such file",
         "z.md: no such file",
     ]
