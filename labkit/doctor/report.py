@@ -26,10 +26,10 @@ ADDRESS = re.compile(
 
 
 def _hidden(found: re.Match[str]) -> str:
-    text = found[0]
-    if re.fullmatch(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", text, re.I):
+    text, bare = found[0], found[0].rstrip(".:")
+    if re.fullmatch(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", bare, re.I):
         return text if int(text[:2], 16) & 2 else "(MAC)"  # 2: made up here, as a container's is
-    for candidate in (text, text.rstrip(".:")):
+    for candidate in (text, bare):
         with contextlib.suppress(ValueError):
             return text if ipaddress.ip_address(candidate).is_private else "(public)"
     return text

@@ -99,7 +99,7 @@ def test_nobody_named(argv: list[str], capsys: pytest.CaptureFixture[str]) -> No
         ("fd00::2 ::1 fe80::1%eth0/64", "fd00::2 ::1 fe80::1%eth0/64"),
         ("[2a00:1450::1]:80 2a00:1::/32 2a00:1450::1:", "[(public)]:80 (public)/32 (public)"),
         ("::ffff:8.8.8.8", "(public)"),
-        ("02:42:ac:11:00:02 9c:b6:d0:11:22:33", "02:42:ac:11:00:02 (MAC)"),
+        ("02:42:ac:11:00:02. 9C:b6:d0:11:22:33.", "02:42:ac:11:00:02. (MAC)"),
         ("09:31:05 engine 28.5.2 26.1.5+dfsg1", "09:31:05 engine 28.5.2 26.1.5+dfsg1"),
     ],
 )  # fmt: skip
