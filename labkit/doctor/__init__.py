@@ -18,6 +18,7 @@ from labkit import UsageError
 from labkit.doctor.causes import examine
 from labkit.doctor.patient import admit
 from labkit.doctor.report import report
+from labkit.pages.words import page_named
 from labkit.table import table
 
 
@@ -34,14 +35,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     parser.add_argument(
-        "--report", metavar="NN", nargs="?", const="", help="for an issue; NN: a page that fails"
+        "--report",
+        metavar="NN",
+        nargs="?",
+        const=True,
+        type=page_named,
+        help="for an issue; NN: a page that fails",
     )
 
 
 def main(args: argparse.Namespace) -> int:
     """Examine, print; return the exit code."""
-    if args.report is not None:
-        print(report(args.report))
+    if args.report:
+        print(report(None if args.report is True else args.report))
         return 0
     if not args.container:
         raise UsageError("doctor: expected CONTAINER, or --report")

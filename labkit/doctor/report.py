@@ -15,6 +15,9 @@ from pathlib import Path
 
 from labkit import Failed, docker
 from labkit.pages import words
+from labkit.pages.parse import Page
+from labkit.pages.play import Run
+from labkit.pages.things import missing
 from labkit.table import table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,18 +81,21 @@ def _machine() -> list[tuple[str, str]]:
     ]
 
 
-def _page(number: str) -> str:
-    """How page NUMBER goes here: the step that fails, with its difference."""
-    shown = io.StringIO()
+def _goes(page: Page) -> str:
+    """How PAGE goes here: each step that fails, with its difference."""
+    if lacks := missing(page.needs):
+        return lacks
+    playing, why = Run(page, words.ROOT), ""
     try:
-        with contextlib.redirect_stdout(shown):
-            code = words.main(argparse.Namespace(word="run", page=number, yes=True, keep=False))
+        with contextlib.redirect_stdout(io.StringIO()), words.cleaned_up(playing, resume=False):
+            words.run(playing, argparse.Namespace(yes=True, keep=False))
     except (Failed, docker.EngineError) as error:
-        return str(error)
-    return "\n".join(shown.getvalue().splitlines()[-20:]) if code else f"page {number} holds here"
+        why = str(error)
+    wrong = [step.report for step in playing.steps if step.report]
+    return "\n\n".join(wrong) or why or f"page {page.number} holds here"
 
 
-def report(number: str) -> str:
-    """The machine in lines, and how page NUMBER goes unless that is empty."""
-    parts = ["\n".join(table(_machine())), *([_page(number)] if number else [])]
+def report(page: Page | None) -> str:
+    """The machine in lines, and how PAGE goes on it."""
+    parts = ["\n".join(table(_machine())), *([_goes(page)] if page else [])]
     return without_names("\n\n".join(parts), socket.gethostname(), str(Path.home()))

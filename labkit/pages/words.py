@@ -78,7 +78,7 @@ def _play(playing: Run, block: Block, asking: bool = False, riddle: bool = False
 
 
 @contextlib.contextmanager
-def _cleaned_up(playing: Run, resume: bool) -> Iterator[None]:
+def cleaned_up(playing: Run, resume: bool) -> Iterator[None]:
     """Start a run, and leave nothing of it, however it ends."""
     broken_off = True
     try:
@@ -216,7 +216,7 @@ def sweep(pages: Iterable[Page]) -> bool:
     return clear
 
 
-def _page(text: str, fault: bool = False) -> Page:
+def page_named(text: str, fault: bool = False) -> Page:
     """The page that TEXT names: 3 is 03, 8-3 is 08-03, and so is 3 where it is for a FAULT."""
     paths = find(ROOT / "labs")
     number = "-".join(part.zfill(2) for part in text.split("-"))
@@ -235,7 +235,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the word with which PARSER's prog ends."""
     word = parser.prog.split()[-1]
     fault, many = word in ("break", "fix"), "*" if word == "clean" else None
-    kind, metavar = functools.partial(_page, fault=fault), "N" if fault else "NN"
+    kind, metavar = functools.partial(page_named, fault=fault), "N" if fault else "NN"
     parser.add_argument("page", metavar=metavar, nargs=many, type=kind)
     if word == "run":
         told = "run every step without asking; a must where no terminal is to ask in"
@@ -259,7 +259,7 @@ def main(args: argparse.Namespace) -> int:
     if args.word == "check":
         return int(not check(page))
     playing = Run(page, ROOT)
-    with _cleaned_up(playing, resume=args.word == "fix"):
+    with cleaned_up(playing, resume=args.word == "fix"):
         {"run": run, "record": record, "break": break_it, "fix": fix}[args.word](playing, args)
     differ = args.word == "run" and any(step.report for step in playing.steps)
     return int(playing.failed or differ)

@@ -29,6 +29,8 @@ SAID = {
     "buildx": "buildx v0.29.1",
     "image": "0f7ba8c2d6e9 stand-in",
 }
+PAGE = "# 07 A page\n\n## Look\n\n```console\n$ echo right\nright\n```\n"
+BROKEN = "\n## Broken\n\n```console\n$ sh -c 'exit 3'\n```\n"
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +45,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     monkeypatch.setattr("socket.gethostname", lambda: "alices-laptop.example.org")
     monkeypatch.setattr(words, "ROOT", tmp_path)
     (tmp_path / "labs").mkdir()
-    page = "# 07 A page\n\n## Look\n\n```console\n$ echo right\nright\n```\n"
-    (tmp_path / "labs" / "07-a-page.md").write_text(page)
+    (tmp_path / "labs" / "07-a-page.md").write_text(PAGE)
     return said
 
 
@@ -67,18 +68,29 @@ def test_without_an_engine(
     assert capsys.readouterr().out.endswith("engine  no such host\n")
 
 
-def test_a_page_that_fails_is_there_with_its_difference(
+def test_a_page_is_there_with_every_difference(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["doctor", "--report", "07"]) == 0
-    assert capsys.readouterr().out.endswith("\n\npage 07 holds here\n")
+    def told() -> str:
+        assert main(["doctor", "--report", "7"]) == 0
+        return capsys.readouterr().out
+
     page = tmp_path / "labs" / "07-a-page.md"
-    page.write_text(page.read_text().replace("$ echo right", "$ echo wrong on alices-laptop"))
-    assert main(["doctor", "--report", "07"]) == 0
-    told = capsys.readouterr().out
-    assert "07-a-page.md:6: Look" in told
-    assert "\n-right\n+wrong on (host)\n" in told
-    assert main(["doctor", "--report", "11"]) == 2
+    assert told().endswith("\n\npage 07 holds here\n")
+    page.write_text(PAGE.replace("echo right", "echo wrong on alices-laptop"))
+    assert "07-a-page.md:6: Look" in told()
+    page.write_text(PAGE.replace("echo right", "echo wrong on alices-laptop") + BROKEN)
+    assert "\n-right\n+wrong on (host)\n" in (both := told())
+    assert "07-a-page.md:13: Broken" in both
+    assert "expected exit status 0, got 3" in both
+    page.write_text(PAGE.replace("## Look", "<!-- lab: makes file x -->"))
+    (tmp_path / "x").touch()
+    assert "\n\nalready there, from an earlier run or another lab: file x;" in told()
+
+
+def test_no_such_page(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["doctor", "--report", "11"])
     assert "there is no page '11'" in capsys.readouterr().err
 
 
