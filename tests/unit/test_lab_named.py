@@ -77,6 +77,11 @@ def test_the_files_are_found() -> None:
     assert {"README.md", "labs/faults/08-01-localhost.md", ".github/workflows/ci.yml"} <= names
 
 
+def test_every_part_of_the_tests_is_told() -> None:
+    told = re.findall(r"^\| `\./lab test (\w+)`", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
+    assert told == PARTS
+
+
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
