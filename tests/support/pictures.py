@@ -1,0 +1,32 @@
+"""The pictures in docs/, drawn again: all but what differs from run to run must be the same."""
+
+from labkit.pages.match import Bindings, rewrite
+from labkit.pages.rules import Rule, one_to_one
+from tests.support.machine import ROOT
+
+NEW = ROOT / ".lab" / "artefacts"
+# Swarm chooses the node of a task.
+NODE = Rule("node", r"(?<![\d.])10\.109\.0\.[1-3](?![\d.])", one_to_one("node"))
+
+
+def as_held(name: str, svg: str, known: Bindings) -> str:
+    """SVG with the ids and addresses of docs/NAME where it is the same but for them.
+
+    Those that KNOWN has are a page's, but for ports: a trace has others each time.
+    """
+    bindings = Bindings([NODE, *known.rules.rules])
+    bindings.real = {key: real for key, real in known.real.items() if key[0] != "port"}
+    bindings.page = {key: page for key, page in known.page.items() if key[0] != "port"}
+    path = ROOT / "docs" / name
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    return "\n".join(rewrite(old.splitlines(), svg.splitlines(), bindings)) + "\n"
+
+
+def changed(name: str, new: str) -> str:
+    """What to do where NEW is not docs/NAME, byte for byte; empty where it is."""
+    path = ROOT / "docs" / name
+    if path.exists() and path.read_text(encoding="utf-8") == new:
+        return ""
+    NEW.mkdir(parents=True, exist_ok=True)
+    (NEW / name).write_text(new, encoding="utf-8")
+    return f"docs/{name} is not what is drawn now: look at .lab/artefacts/{name}, and put it there"
