@@ -11,7 +11,7 @@ import pytest
 
 from labkit.pages.match import Bindings, match, rewrite
 from tests.support.engine import ROOT, cut_off, docker, run
-from tests.support.pictures import as_held, changed, terminal
+from tests.support.pictures import POOL, as_held, changed, terminal
 from tests.support.readme import HELD, steady
 
 COMPARE = (sys.executable, "-m", "labkit", "compare")  # ./lab only builds the images before it
@@ -31,10 +31,10 @@ def test_the_table_and_the_pictures_are_the_readmes_and_exit_0(tmp_path: Path) -
     assert rows["client's exit code"].split()[-2:] == ["6", "0"]
     assert rows["ping by address"].split()[3:] == ["answers", "answers"]
     assert steady(told) == steady(HELD[2])
-    known = match(HELD[2].splitlines(), told.splitlines(), Bindings())
+    known = match(HELD[2].splitlines(), told.splitlines(), Bindings([POOL]))
     assert known
     both = as_held("two-bridges.svg", drawn.read_text(), known)
-    held = "\n".join(rewrite(HELD[2].splitlines(), told.splitlines(), Bindings()))
+    held = "\n".join(rewrite(HELD[2].splitlines(), told.splitlines(), Bindings([POOL])))
     assert (
         changed("two-bridges.svg", both) + changed("compare.svg", terminal("./lab compare", held))
         == ""

@@ -29,6 +29,12 @@ rect {{ fill: #151b23; stroke: #656c76; }}
 {matrix}
 </g>
 </svg>"""
+# The engine chooses the range of a network that names none.
+POOL = Rule(
+    "pool",
+    r"(?<![\d.])172\.(?:1[89]|2\d|3[01])\.0\.0/16",
+    lambda value: (("subnet", value.removesuffix(".0/16")),),
+)
 # Swarm chooses the node of a task.
 NODE = Rule("node", r"(?<![\d.])10\.109\.0\.[1-3](?![\d.])", one_to_one("node"))
 
