@@ -21,6 +21,7 @@ BOX, PITCH, LEAST = (
     155,
     230,
 )  # pixels: a container, it and the gap beside it, a network
+BARE = {"host": "the host's own interfaces", "null": "a loopback of its own, no cable"}
 STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
@@ -36,9 +37,9 @@ class Drawing:
         self.parts.append(f'<rect class="{kind}" {where} rx="6"/>')
 
     def text(self, kind: str, x: float, y: float, text: str) -> None:
-        """One line of text, with its foot at Y."""
+        """One line of text, with its foot at Y; none where TEXT is empty."""
         shown = escape(text, quote=False)
-        self.parts.append(f'<text class="{kind}" x="{x:g}" y="{y:g}">{shown}</text>')
+        self.parts += [f'<text class="{kind}" x="{x:g}" y="{y:g}">{shown}</text>'] if text else []
 
     def column(self, x: float, y: float, *lines: tuple[str, str]) -> None:
         """Lines, by kind and text, below one another around X."""
@@ -154,14 +155,11 @@ def read(data: dict[str, Any]) -> Net:
         ends.append(End(one["Name"], tuple(filter(None, given)), id=key))
     tasks = Counter(end.host for end in ends)
     ends.sort(key=lambda end: (-tasks[end.host], end.host, end.container))
-    if driver in ("host", "null"):
-        only = (
-            "a loopback of its own, no cable" if driver == "null" else "the host's own interfaces"
-        )
-        return Net(data["Name"], [only], ends, plugged=False)
+    if driver in BARE:
+        return Net(data["Name"], [BARE[driver]], ends, plugged=False)
     interface = options.get("com.docker.network.bridge.name", f"br-{data['Id'][:12]}")
-    about = [f"bridge {interface}" if driver == "bridge" else f"{driver}, across hosts"]
-    about.append(" ".join(one["Subnet"] for one in ranges))
+    kinds = {"bridge": f"bridge {interface}", "overlay": "overlay: VXLAN across hosts"}
+    about = [kinds.get(driver, driver), " ".join(one["Subnet"] for one in ranges)]
     gateway = f": {ranges[0]['Gateway']}," if ranges and "Gateway" in ranges[0] else ""
     out = "no way out (internal)" if data["Internal"] else f"way out{gateway} by the host"
     about += [out] if driver == "bridge" else []
