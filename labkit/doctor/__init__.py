@@ -10,10 +10,11 @@ answers, or an image is missing; 129, 130 and 143 interrupted.
 
 import argparse
 import json
+import sys
 
 from labkit.doctor.causes import examine
 from labkit.doctor.patient import admit
-from labkit.table import table
+from labkit.table import fold, table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,5 +46,8 @@ def main(args: argparse.Namespace) -> int:
         print(json.dumps(told, indent=2))
     else:
         known = [("cause", word)] if word else []
-        print(*table([*patient.steps, *known, ("verdict", text)]), sep="\n")
+        lines = table([*patient.steps, *known, ("verdict", text)])
+        if sys.stdout.isatty():
+            lines = [part for line in lines for part in fold(line, 11)]
+        print(*lines, sep="\n")
     return int(cause is not None)

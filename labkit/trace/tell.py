@@ -2,11 +2,10 @@
 
 import re
 from itertools import groupby
-from textwrap import wrap
 from typing import Any
 
 from labkit.draw import Drawing
-from labkit.table import table
+from labkit.table import fold, table
 from labkit.trace.capture import DROPS
 from labkit.trace.sight import Trace
 
@@ -24,11 +23,6 @@ def as_text(trace: Trace) -> str:
         lines += [row, *(f"{'':10}{change}" for change in one.changes)]
         what = one.what
     return "\n".join(lines + [part for line in verdict(trace) for part in fold(line)])
-
-
-def fold(line: str) -> list[str]:
-    """LINE in 80 columns, at its blanks."""
-    return wrap(line, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def verdict(trace: Trace) -> list[str]:
