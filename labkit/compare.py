@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit import UsageError, docker, inspect
-from labkit.draw import DNS, HOSTS, End, Net, draw
+from labkit import UsageError, docker, draw, inspect
+from labkit.draw import DNS, HOSTS, End, Net
 from labkit.table import table
 
 LABEL = "two-bridges=compare"
@@ -135,7 +135,7 @@ def broken_promises(default: Outcome, own: Outcome) -> list[str]:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of `./lab compare`."""
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
-    parser.add_argument("--svg", metavar="FILE", type=Path, help="draw both bridges too")
+    parser.add_argument("--svg", metavar="FILE", type=draw.file, help="draw both bridges too")
     parser.add_argument("--network", metavar="NAME", help="a user-defined network of yours")
 
 
@@ -148,8 +148,6 @@ def main(args: argparse.Namespace) -> int:
             wanted = "expected a bridge network (docker network ls lists them)"
             raise UsageError(f"--network '{network}': {wanted}")
         network = found["Name"]
-    if args.svg and (args.svg.is_dir() or not args.svg.parent.is_dir()):
-        raise UsageError(f"--svg {args.svg}: expected a file, in a directory that is there")
     with (Path(tempfile.gettempdir()) / f"{PREFIX}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -169,8 +167,8 @@ def main(args: argparse.Namespace) -> int:
                 remove_all()
     broken = broken_promises(default, own)
     if args.svg:
-        sheet = draw([default.drawn("default bridge"), own.drawn("user-defined bridge")])
-        args.svg.write_text(sheet, encoding="utf-8")
+        both = default.drawn("default bridge"), own.drawn("user-defined bridge")
+        draw.save(args.svg, draw.draw(both))
     if args.json:
         told = {"default_bridge": asdict(default), "user_defined_bridge": asdict(own)}
         print(json.dumps({**told, "as_expected": not broken, "broken": broken}, indent=2))

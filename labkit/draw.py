@@ -5,6 +5,7 @@ Exit codes: 0 drawn; 1 there is nothing to draw; 2 bad arguments; 3 no engine an
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from itertools import groupby
@@ -87,7 +88,7 @@ class Net:
     ways: list[tuple[bool, str]] = field(default_factory=list)
 
 
-def draw(nets: list[Net]) -> str:
+def draw(nets: Sequence[Net]) -> str:
     """Bridges as bars, containers above them; below, those that are on several of NETS."""
     sheet, ends = Drawing(), [end for net in nets for end in net.ends]
     homes = Counter(end.id for end in ends)
@@ -166,6 +167,21 @@ def read(data: dict[str, Any]) -> Net:
     default = options.get("com.docker.network.bridge.default_bridge") == "true"
     way = (False, f"no {HOSTS}") if default else (True, DNS)
     return Net(data["Name"], about, ends, ways=[way])
+
+
+def file(text: str) -> Path:
+    """Where a drawing may go, of an option --svg; UsageError where TEXT is no such place."""
+    if (path := Path(text)).is_dir() or not path.parent.is_dir():
+        raise UsageError(f"--svg {path}: expected a file, in a directory that is there")
+    return path
+
+
+def save(path: Path, svg: str) -> None:
+    """Write a drawing; Failed where that cannot be."""
+    try:
+        path.write_text(svg, encoding="utf-8")
+    except OSError as error:
+        raise Failed(f"--svg {path}: cannot be written: {error.strerror}") from error
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
