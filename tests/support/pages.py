@@ -1,10 +1,9 @@
 """The lab pages as test items: all that touches Sybil, and pytest's hooks for it.
 
-Each page is one file of items in the page's order: the machine is ready, every console block, every
-picture,
-nothing is left behind, every wrong output is caught; and before its clean-up, that all that is
-there then is declared. A fault of lab 08 has two more: before its solution its check fails and the
-doctor names the cause, after its check the doctor agrees.
+Each page is one file of items in the page's order: the machine is ready, every console block,
+every picture is drawn again, nothing is left behind, every wrong output is caught; and before its
+clean-up, that all that is there then is declared. A fault of lab 08 has two more: before its
+solution its check fails and the doctor names the cause, after its check the doctor agrees.
 
 Items of one page share a shell, and pages share names, so each group of pages runs in one worker of
 xdist, beside the other groups (`-n 2 --dist loadgroup`). A page that needs what is out of reach is
