@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections import Counter, deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,16 +44,16 @@ class Result:
 
 
 def text_line(result: Result, where: Resolver) -> str:
-    """Return the line for people, with the local time at which the call ended."""
+    """Return the line for people; on a terminal a failure has one for each of its sentences."""
     who = f"{result.name} -> {result.address}" if result.address else result.name
     line = f"{result.time.astimezone():%H:%M:%S}  {who}  "
     tries = f", {result.attempts} attempts" if result.attempts > 1 else ""
-    if result.code:
-        resolver = plain(", ".join(where.servers)) or "unknown"
-        line += f"FAILED to {result.step} (exit {result.code}{tries}): {result.error}. "
-        return line + f"Resolver {resolver}: {where.meaning}. {result.cure or where.cure}"
-    line += f"{result.status} in {result.ms:.1f} ms{tries}"
-    return line + (f"  answered by {result.answered_by}" if result.answered_by else "")
+    if not result.code:
+        by = f"  answered by {result.answered_by}" if result.answered_by else ""
+        return f"{line}{result.status} in {result.ms:.1f} ms{tries}{by}"
+    line += f"FAILED to {result.step} (exit {result.code}{tries}): {result.error}."
+    meaning = f"Resolver {plain(', '.join(where.servers)) or 'unknown'}: {where.meaning}."
+    return ("\n  " if sys.stdout.isatty() else " ").join((line, meaning, result.cure or where.cure))
 
 
 def json_line(result: Result, where: Resolver) -> str:
@@ -94,8 +95,7 @@ class Summary:
         """Return the summary for people, of two or three lines."""
         failed, plural = self._failed.total(), "" if self.calls == 1 else "s"
         line = f"{self.calls} call{plural}: {self.calls - failed} answered, {failed} failed"
-        if failed:
-            line += f" ({', '.join(f'{n} {kind}' for kind, n in self._failed.items())})"
+        line += f" ({', '.join(f'{n} {k}' for k, n in self._failed.items())})" if failed else ""
         if self._latencies:
             line += "\n" + ", ".join(f"{k} {ms:.1f} ms" for k, ms in self.latency().items())
         seen, used = (", ".join(d) or "none" for d in (self._seen, self._used))

@@ -18,6 +18,7 @@ WORDS = {
     "compare": "labkit.compare",
     "doctor": "labkit.doctor",
     "trace": "labkit.trace",
+    "draw": "labkit.draw",
     **dict.fromkeys(("run", "check", "clean", "record", "break", "fix"), "labkit.pages.words"),
 }
 

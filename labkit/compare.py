@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit import UsageError, docker, inspect
+from labkit import UsageError, docker, draw, inspect
+from labkit.draw import DNS, HOSTS, End, Net
 from labkit.table import table
 
 LABEL = "two-bridges=compare"
@@ -53,6 +54,19 @@ class Outcome:
             "HTTP by name": str(self.http_by_name or "fails"),
             "client's exit code": str(self.exit_by_name),
         }
+
+    def drawn(self, title: str) -> Net:
+        """Its half of the drawing."""
+        ways = [
+            (not code, f"by {way}: {f'answered, {status}' if status else f'fails, exit {code}'}")
+            for way, status, code in (
+                ("address", self.http_by_address, self.exit_by_address),
+                ("name", self.http_by_name, self.exit_by_name),
+            )
+        ]
+        docker_s = self.resolver == inspect.EMBEDDED_DNS
+        about = [f"network {self.network}", self.subnet, DNS if docker_s else HOSTS]
+        return Net(title, about, [End("client"), End("webapp", (self.webapp,))], ways=ways)
 
 
 def remove_all() -> None:
@@ -121,6 +135,7 @@ def broken_promises(default: Outcome, own: Outcome) -> list[str]:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of `./lab compare`."""
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    parser.add_argument("--svg", metavar="FILE", type=draw.file, help="draw both bridges too")
     parser.add_argument("--network", metavar="NAME", help="a user-defined network of yours")
 
 
@@ -151,6 +166,9 @@ def main(args: argparse.Namespace) -> int:
             with docker.undisturbed():
                 remove_all()
     broken = broken_promises(default, own)
+    if args.svg:
+        both = default.drawn("default bridge"), own.drawn("user-defined bridge")
+        draw.save(args.svg, draw.draw(both))
     if args.json:
         told = {"default_bridge": asdict(default), "user_defined_bridge": asdict(own)}
         print(json.dumps({**told, "as_expected": not broken, "broken": broken}, indent=2))

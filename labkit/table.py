@@ -1,6 +1,7 @@
 """Rows as text: columns as wide as their widest cell, two blanks between them."""
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 
 
 def table(rows: Iterable[Sequence[str]]) -> list[str]:
@@ -11,3 +12,9 @@ def table(rows: Iterable[Sequence[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
     ]
+
+
+def fold(line: str, indent: int = 2) -> list[str]:
+    """LINE in 80 columns, at its blanks; what is folded begins at INDENT."""
+    after = " " * indent
+    return wrap(line, 80, subsequent_indent=after, break_long_words=False, break_on_hyphens=False)

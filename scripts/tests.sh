@@ -13,7 +13,7 @@ run_tests() { # [--engine NAME] [PART [ARG...]]
   case "$part" in
     all | lint) [ $# = 0 ] || bad "test${part#all}" "$1" ;;
     unit | deploy | e2e | browser | labs) ;;
-    *) die 2 "test: unknown part '$part': expected one of ${parts[*]}" ;;
+    *) die 2 "test: unknown part '$part': expected ${parts[*]}" ;;
   esac
   venv
   case "$part" in unit | deploy) ;; *) prepare ;; esac

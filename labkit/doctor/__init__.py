@@ -13,13 +13,14 @@ arguments; 3 no engine answers, or an image is missing; 129, 130 and 143 interru
 
 import argparse
 import json
+import sys
 
 from labkit import UsageError
 from labkit.doctor.causes import examine
 from labkit.doctor.patient import admit
 from labkit.doctor.report import report
 from labkit.pages.words import page_named
-from labkit.table import table
+from labkit.table import fold, table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -66,5 +67,8 @@ def main(args: argparse.Namespace) -> int:
         print(json.dumps(told, indent=2))
     else:
         known = [("cause", word)] if word else []
-        print(*table([*patient.steps, *known, ("verdict", text)]), sep="\n")
+        lines = table([*patient.steps, *known, ("verdict", text)])
+        if sys.stdout.isatty():
+            lines = [part for line in lines for part in fold(line, 11)]
+        print(*lines, sep="\n")
     return int(cause is not None)

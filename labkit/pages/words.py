@@ -2,7 +2,8 @@
 
     run NN [--yes] [--keep]   play page NN step by step; --yes: without asking,
                               --keep: stop before the clean-up (./lab clean NN does it later)
-    check NN                  which steps of page NN hold on this engine, and where to go back to
+    check [NN]                which steps of page NN hold on this engine, and where to go back to;
+                              without NN, how many of each page do
     clean [NN ...]            remove what page NN made, or every page, and only that
     record NN [--engine NAME] run page NN, on the engine NAME (./lab test -h), and write the real
                               outputs into it, or into what it holds for that engine
@@ -163,9 +164,9 @@ def _reason(step: Step) -> str:
     return f"expected {wanted[0]}, got {[*new, 'nothing'][0]}"
 
 
-def check(page: Page) -> bool:
-    """Say of each step of PAGE that can be looked at whether it holds."""
-    playing, counts = Run(page, ROOT), Counter[str]()
+def look(page: Page) -> Iterator[tuple[str, str]]:
+    """Of each step of PAGE that can be looked at: a word, and its heading with the reason."""
+    playing = Run(page, ROOT)
     there = {thing.name for thing in present(page.makes, ROOT)}
     lacks = [thing for thing in page.makes if thing.name not in there]
     blocks = groupby((block for block in page.blocks if block.check), lambda block: block.heading)
@@ -185,15 +186,44 @@ def check(page: Page) -> bool:
                     why += "" if page.fault or block.check == own else f"; {block.check}"
                 if why:
                     break
-            counts[word] += 1
-            _say(f"{word}: {heading}{why}")
+            yield word, heading + why
+
+
+def _total(counts: Counter[str]) -> str:
+    total = (counts[word] for word in ("holds", "does not hold", "not done yet"))
+    return "{} hold, {} do not, {} are not done yet".format(*total)
+
+
+def check(page: Page) -> bool:
+    """Say of each step of PAGE that can be looked at whether it holds."""
+    counts = Counter[str]()
+    for word, step in look(page):
+        counts[word] += 1
+        _say(f"{word}: {step}")
     held = counts.total() == counts["holds"]
-    if page.fault:
-        _say(f"fault {page.number} is {'fixed' if held else 'not fixed'}")
-    else:
-        total = (counts[word] for word in ("holds", "does not hold", "not done yet"))
-        _say("lab {}: {} hold, {} do not, {} are not done yet".format(page.number, *total))
+    fixed = f"fault {page.number} is {'fixed' if held else 'not fixed'}"
+    _say(fixed if page.fault else f"lab {page.number}: {_total(counts)}")
     return held
+
+
+def glance(pages: Iterable[Page]) -> bool:
+    """Say of each of PAGES what holds, of a fault where it is set up; whether nothing is wrong."""
+    every = Counter[str]()
+    for page in pages:
+        counts = Counter[str]()
+        if lacks := missing(page.needs):
+            state = f"cannot be played here: {lacks}"
+        elif present(page.makes, ROOT):
+            counts.update(word for word, _ in look(page))
+            state = _total(counts)
+        else:
+            state = "not begun"
+        every += counts
+        if counts or not page.fault:
+            for line in textwrap.wrap(f"{page.title:41} {state}", 80, subsequent_indent=" " * 42):
+                _say(line)
+    _say(f"all that is begun: {_total(every)}")
+    return not every["does not hold"]
 
 
 def _stuck(page: Page, left: Iterable[Thing]) -> list[str]:
@@ -234,7 +264,7 @@ def page_named(text: str, fault: bool = False) -> Page:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the word with which PARSER's prog ends."""
     word = parser.prog.split()[-1]
-    fault, many = word in ("break", "fix"), "*" if word == "clean" else None
+    fault, many = word in ("break", "fix"), {"clean": "*", "check": "?"}.get(word)
     kind, metavar = functools.partial(page_named, fault=fault), "N" if fault else "NN"
     parser.add_argument("page", metavar=metavar, nargs=many, type=kind)
     if word == "run":
@@ -254,6 +284,8 @@ def main(args: argparse.Namespace) -> int:
         return int(
             not sweep(p for p in every if p.number in asked or (p.fault and FAULTS in asked))
         )
+    if page is None:
+        return int(not glance(map(load, find(ROOT / "labs").values())))
     if lacks := missing(page.needs):
         raise docker.EngineError(f"{lacks}: lab {page.number} needs one")
     if args.word == "check":

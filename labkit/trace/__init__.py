@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from labkit import Failed, UsageError, docker, inspect
+from labkit import UsageError, docker, draw, inspect
 from labkit.trace.way import Plan, make_plan, read_probe
 
 IMAGE = "two-bridges-tools"
@@ -33,7 +33,12 @@ def configure(parser: ArgumentParser) -> None:
     add("--probe", default="ping", help=PROBE)
     add("--json", action="store_true", help="one JSON object instead of lines")
     add("--pcap", metavar="DIR", type=Path, help="keep the captures, in a new directory")
-    add("--svg", metavar="FILE", type=Path, help="draw the way, with the addresses that were seen")
+    add(
+        "--svg",
+        metavar="FILE",
+        type=draw.file,
+        help="draw the way, with the addresses that were seen",
+    )
 
 
 def main(args: Namespace) -> int:
@@ -41,8 +46,6 @@ def main(args: Namespace) -> int:
     read_probe(args.probe)
     if args.pcap and (os.path.lexists(args.pcap) or not args.pcap.parent.is_dir()):
         raise UsageError(f"--pcap {args.pcap}: expected a new directory, in one that is there")
-    if args.svg and (args.svg.is_dir() or not args.svg.parent.is_dir()):
-        raise UsageError(f"--svg {args.svg}: expected a file, in a directory that is there")
     if docker.attempt("version").returncode:
         raise docker.EngineError("no Docker Engine answers: ./lab up starts it")
     plan = make_plan(args.sender, args.target, args.probe, inspect.containers())
@@ -81,9 +84,7 @@ def follow(plan: Plan, args: Namespace) -> dict[str, Any]:
             if args.pcap and "svg" in told:
                 docker.run("cp", "--quiet", f"{box}:/out", str(args.pcap.absolute()))
             if args.svg and "svg" in told:
-                args.svg.write_text(told["svg"], encoding="utf-8")
-    except OSError as error:
-        raise Failed(f"--svg {args.svg}: cannot be written: {error.strerror}") from error
+                draw.save(args.svg, told["svg"])
     finally:
         with docker.undisturbed():
             docker.attempt("rm", "--force", box)

@@ -1,11 +1,11 @@
 """One trace as text, as data for JSON, and as a drawing."""
 
-from html import escape
-from string import Template
-from textwrap import wrap
+import re
+from itertools import groupby
 from typing import Any
 
-from labkit.table import table
+from labkit.draw import Drawing
+from labkit.table import fold, table
 from labkit.trace.capture import DROPS
 from labkit.trace.sight import Trace
 
@@ -23,11 +23,6 @@ def as_text(trace: Trace) -> str:
         lines += [row, *(f"{'':10}{change}" for change in one.changes)]
         what = one.what
     return "\n".join(lines + [part for line in verdict(trace) for part in fold(line)])
-
-
-def fold(line: str) -> list[str]:
-    """LINE in 80 columns, at its blanks."""
-    return wrap(line, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def verdict(trace: Trace) -> list[str]:
@@ -63,56 +58,58 @@ def as_data(trace: Trace) -> dict[str, Any]:
     }
 
 
-DRAWING = Template("""\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 $height" role="img" aria-labelledby="t d">
-  <title id="t">$title</title>
-  <desc id="d">$ending</desc>
-  <style>
-    text { font: 12px ui-monospace, monospace; fill: #24292f; }
-    .name { font: 600 13px system-ui, sans-serif; }
-    .dim { opacity: 0.75; } .new { fill: #9a6700; font-weight: 600; }
-    .ok { fill: #1a7f37; } .bad { fill: #cf222e; }
-    .wire { stroke: #8c959f; stroke-width: 2; } .cut { stroke: #cf222e; stroke-dasharray: 3 4; }
-    .box { fill: #0969da22; stroke: #0969da; } .host { fill: #8c959f22; stroke: #8c959f; }
-    @media (prefers-color-scheme: dark) {
-      text { fill: #e6edf3; } .new { fill: #d29922; } .ok { fill: #3fb950; } .bad { fill: #ff7b72; }
-    }
-  </style>
-  $body
-</svg>
-""")
-
-
 def as_svg(trace: Trace) -> str:
-    """The way from top to bottom: the request beside each hop on the left, the answer on the right.
+    """The way from top to bottom: beside each interface the request, and the answer.
 
     What NAT or a router changed is coloured. No times: the same packets give the same drawing.
     """
     plan, seen, answered = trace.plan, trace.sightings, trace.outcome == "answered"
-    hops = sorted({one.hop for one in seen}) if answered else range(len(plan.hops))
-    title, ending = f"{plan.probe} from {plan.sender} to {plan.target}", verdict(trace)
-    body, texts = [], [("name", 10, 24, title)]
-    y = 40
-    for hop in hops:
-        mine = [one for one in seen if one.hop == hop]
-        where, interface, _ = plan.hops[hop]
-        if y > 40:
-            body.append(f'<path class="wire{"" if mine else " cut"}" d="M110 {y - 24}v24"/>')
-        kind = "host" if where == "host" else "box"
-        body.append(f'<rect class="{kind}" x="10" y="{y}" width="200" height="46" rx="6"/>')
-        texts += [("name", 20, y + 19, where), ("", 20, y + 37, interface)]
-        for one in mine:
-            x, arrow = (570, "\u2191") if one.answer else (230, "\u2193")
-            ends = f"{arrow} {one.source} \u2192 {one.destination}"
-            texts.append(("new" if one.changes else "", x, y + 19, ends))
-            texts.append(("dim", x, y + 37, f"{one.what}, TTL {one.ttl}"))
-        if not mine:
-            texts.append(("bad", 230, y + 28, "not seen"))
-        y += 70
-    for line in ending:
-        texts.append(("ok" if answered else "bad", 10, y + 16, line))
+    sheet, y, foot = Drawing(), 62, 0
+    sheet.text("title", 10, 26, f"{plan.probe} from {plan.sender} to {plan.target}")
+    for answer, x, arrow in ((False, 226, "\u2193"), (True, 526, "\u2191")):
+        told = dict.fromkeys(one.what for one in seen if one.answer is answer)
+        sheet.text("say", x, 50, f"{arrow} {', '.join(told)}" if told else "")
+    shown = sorted({one.hop for one in seen}) if answered else range(len(plan.hops))
+    for where, some in groupby(shown, lambda number: plan.hops[number].where):
+        numbers = list(some)
+        sheet.box("bar" if where == "host" else "box", 10, y, 200, 30 + 44 * len(numbers))
+        sheet.text("name", 20, y + 20, where)
+        y += 30
+        for number in numbers:
+            interface, mine = plan.hops[number].interface, [s for s in seen if s.hop == number]
+            if foot:
+                sheet.cable(170, foot, y, "cable" if mine else "cable cut")
+            sheet.box("pill" if mine else "pill bare", 20, y, 180, 30)
+            sheet.text("" if mine else "dim", 30, y + 20, interface)
+            if interface in plan.bridges:
+                sheet.text("say end", 192, y + 20, "bridge")
+            for one in mine:
+                x, new = 526 if one.answer else 226, " new" if one.changes else ""
+                sheet.text(f"ends{new}", x, y + 12, f"{one.source} \u2192 {one.destination}")
+                changes = ", ".join(map(brief, one.changes)) or f"TTL {one.ttl}"
+                sheet.text(f"say{new}", x, y + 28, changes)
+            if not mine:
+                sheet.text("say bad", 226, y + 20, "\u2717 not seen")
+            y, foot = y + 44, y + 30
         y += 20
-    for kind, x, row, text in texts:
-        body.append(f'<text class="{kind}" x="{x}" y="{row}">{escape(text)}</text>')
-    told = {"title": escape(title), "ending": escape("; ".join(ending)), "body": "\n  ".join(body)}
-    return DRAWING.substitute(told, height=y + 10)
+    last = [s.destination for s in seen if s.hop == shown[-1] and not s.answer]
+    if last and plan.hops[shown[-1]].where == "host" and not plan.inner:
+        sheet.cable(170, foot, y, "cable")
+        sheet.box("box bare", 10, y, 200, 30)
+        sheet.text("", 20, y + 20, last[0])
+        y += 50
+    ending = verdict(trace)[:1]
+    if any(rule.target in DROPS for rule in trace.rules) and not answered:
+        ending.append("a firewall rule of the host dropped it")
+    kind, sign = ("say ok", "\u2713") if answered else ("say bad", "\u2717")
+    for line in ending:
+        sheet.text(kind, 10, y + 4, f"{sign} {line}")
+        y += 20
+    return sheet.svg(
+        830, y, "; ".join([f"{plan.probe} from {plan.sender} to {plan.target}", *ending])
+    )
+
+
+def brief(change: str) -> str:
+    """A CHANGE without the addresses, which stand above it."""
+    return re.sub(r"(source|destination) \S+ -> \S+", r"new \1", change).replace("->", "\u2192")

@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from labkit.pages.match import Bindings, match, rewrite
 from tests.support.engine import ROOT, cut_off, docker, run
+from tests.support.pictures import POOL, as_held, changed, terminal
 from tests.support.readme import HELD, steady
 
 COMPARE = (sys.executable, "-m", "labkit", "compare")  # ./lab only builds the images before it
@@ -20,14 +23,30 @@ def left_behind() -> list[str]:
     return containers + docker("network", "ls", *label).stdout.split()
 
 
-def test_the_table_is_the_readmes_and_exit_0() -> None:
-    told = run("./lab", "compare").stdout
+def test_the_table_and_the_pictures_are_the_readmes_and_exit_0(tmp_path: Path) -> None:
+    drawn = tmp_path / "bridges.svg"
+    told = run("./lab", "compare", "--svg", str(drawn)).stdout
     rows = {line[:18].strip(): line for line in told.splitlines()}
     assert rows["name look-up"].split()[2] == "fails"
     assert rows["client's exit code"].split()[-2:] == ["6", "0"]
     assert rows["ping by address"].split()[3:] == ["answers", "answers"]
     assert steady(told) == steady(HELD[2])
+    known = match(HELD[2].splitlines(), told.splitlines(), Bindings([POOL]))
+    assert known
+    both = as_held("two-bridges.svg", drawn.read_text(), known)
+    held = "\n".join(rewrite(HELD[2].splitlines(), told.splitlines(), Bindings([POOL])))
+    assert (
+        changed("two-bridges.svg", both) + changed("compare.svg", terminal("./lab compare", held))
+        == ""
+    )
     assert left_behind() == []
+
+
+@pytest.mark.parametrize("file", ["no-such-folder/x.svg", "docs"])
+def test_a_drawing_that_cannot_be_written_is_refused_before_anything_runs(file: str) -> None:
+    done = run(*COMPARE, "--svg", file, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"lab: --svg {file}: expected a file, in a directory that is there\n"
 
 
 def test_json_has_both_bridges() -> None:

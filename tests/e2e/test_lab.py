@@ -177,4 +177,4 @@ def test_doctor_names_the_engine_and_each_stand_in() -> None:
             "image", "inspect", image, "--format", '{{index .Config.Labels "two-bridges.stand-in"}}'
         ).stdout.strip()
         line = next(one for one in told.splitlines() if f" {image}: " in one)
-        assert line.endswith(f"stand-in: {label}" if label else "here")
+        assert line.endswith(f"stand-in {label}" if label else "here")

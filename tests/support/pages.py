@@ -1,9 +1,9 @@
 """The lab pages as test items: all that touches Sybil, and pytest's hooks for it.
 
 Each page is one file of items in the page's order: the machine is ready, every console block,
-nothing is left behind, every wrong output is caught; and before its clean-up, that all that is
-there then is declared. A fault of lab 08 has two more: before its solution its check fails and the
-doctor names the cause, after its check the doctor agrees.
+every picture is drawn again, nothing is left behind, every wrong output is caught; and before its
+clean-up, that all that is there then is declared. A fault of lab 08 has two more: before its
+solution its check fails and the doctor names the cause, after its check the doctor agrees.
 
 Items of one page share a shell, and pages share names, so each group of pages runs in one worker of
 xdist, beside the other groups (`-n 2 --dist loadgroup`). A page that needs what is out of reach is
@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from sybil import Document, Example, Region, Sybil
@@ -28,14 +30,17 @@ from labkit.pages.parse import Block, Fence, Page, find, load
 from labkit.pages.play import Run
 from labkit.pages.things import missing
 from tests.support import verified
-from tests.support.machine import ROOT, declared, settled, snapshot
+from tests.support.machine import LIMIT, ROOT, declared, settled, snapshot
 from tests.support.mutants import tried
+from tests.support.pictures import as_held, changed
 
 LABS = ROOT / "labs"
 FIRST: set[Any] = set()  # what was on the machine before the first page
 COMPARED = 0.9  # the least share of commands whose output is compared
 # Faults that use what other labs use: docker0, and cables of one range from the host.
 ON_THE_HOST = ("08-03", "08-07", "08-10")
+PICTURE = re.compile(r"!\[.+\]\(\.\./docs/([\w-]+\.svg)\)")
+DRAWN = re.compile(r"Drawn by `(.+)`\.")
 NO_ENGINE = ("tests/unit/", "tests/deploy/")  # the tests that need none
 
 
@@ -80,6 +85,10 @@ def regions(document: Document) -> Iterator[Region]:
     if page.fault:
         before[page.section("Solution")[0].line] = unfixed
         before[page.section("Clean up")[0].line] = fixed
+    for number, line in enumerate(page.lines, 1):
+        if found := PICTURE.fullmatch(line):
+            item_name = f"picture-{number}-{found[1]}"
+            yield item(item_name, offsets[number - 1], partial(picture, number=number))
     for part in page.actions:
         slug = re.sub(r"\W+", "-", part.heading.lower()).strip("-")
         start = offsets[part.line - 1]
@@ -133,6 +142,29 @@ def step(names: dict[str, Any], part: Block | Fence) -> None:
         count(names, **numbers, older=older)
     if report:
         pytest.fail(report, pytrace=False)
+
+
+def picture(names: dict[str, Any], number: int) -> None:
+    """The picture at line NUMBER is what the command below it draws there and then."""
+    run = the_run(names)
+    below = run.page.lines[number + 1]
+    drawn, name = DRAWN.fullmatch(below), PICTURE.sub(r"\1", run.page.lines[number - 1])
+    assert drawn, f"expected its command, 'Drawn by `COMMAND`.', got {below!r}"
+    older = bool(run.steps) and run.steps[-1].command not in run.steps[-1].block.commands
+    end = time.monotonic() + LIMIT
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "way.svg")
+        command = drawn[1].replace("way.svg", str(file))
+        while True:
+            said = "\n".join(run.session.run(command, 60).output)
+            svg = file.read_text(encoding="utf-8") if file.exists() else said
+            assert ElementTree.fromstring(svg).tag.endswith("svg"), said
+            wrong = changed(name, as_held(name, svg, run.bindings))
+            # What others do on this engine shows too, until they have done.
+            if not wrong or older or time.monotonic() > end:
+                break
+    if wrong and not older:  # there the page itself shows what the newest engine does
+        pytest.fail(wrong, pytrace=False)
 
 
 def undeclared(names: dict[str, Any]) -> None:

@@ -49,6 +49,17 @@ def test_the_line_of_a_name_that_does_not_resolve_on_the_default_bridge() -> Non
     )
 
 
+def test_on_a_terminal_a_failure_is_folded_at_its_sentences(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    piped = text_line(unresolved(), HOSTS)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    lines = text_line(unresolved(), HOSTS).split("\n  ")
+    assert [line.partition(" ")[0] for line in lines] == [LOCAL, "Resolver", "Put"]
+    assert " ".join(lines) == piped
+    assert "\n" not in text_line(answered(), OWN)
+
+
 def test_the_line_of_a_refused_connection_after_retries() -> None:
     assert text_line(result("172.18.0.2", attempts=2, **REFUSED), OWN) == (
         f"{LOCAL}  webapp -> 172.18.0.2  FAILED to connect (exit 7, 2 attempts): reason. "

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit.pages.parse import load
 from tests.support.lab import NO_ENGINE, Lab
 from tests.support.until import until
 
@@ -261,6 +262,17 @@ def test_break_check_fix_check_clean(fault: Lab) -> None:
     assert fault("break", "08-1")[0] == 3
     assert fault("clean", "08") == (0, "lab 08-01: removed file made\n")
     assert fault.files() == []
+
+
+def test_check_of_no_page_is_the_course_at_a_glance(fault: Lab) -> None:
+    begun = "all that is begun:"
+    lines = [f"{'08 A page':41} not begun", f"{begun} 0 hold, 0 do not, 0 are not done yet"]
+    assert fault("check") == (0, "\n".join([*lines, ""]))
+    fault("break", "1")
+    row = f"{load(fault.page).title:41} 0 hold, 1 do not, 0 are not done yet"
+    lines[1:] = [row, f"{begun} 0 hold, 1 do not, 0 are not done yet"]
+    assert fault("check") == (1, "\n".join([*lines, ""]))
+    assert fault("clean", "08")[0] == 0
 
 
 ADVICE = "FAILED to connect (exit 7): refused"
