@@ -16,7 +16,7 @@ from labkit.pages.parse import Block, Command, Fence, Page, Version
 from labkit.pages.session import Outcome, Session
 from labkit.pages.things import Thing
 
-_SETTLE = 2.0  # seconds in which a docker run that was cut off has made its container
+_SETTLE = 1.0  # seconds in which a docker run that was cut off has made its container
 
 
 @dataclass(frozen=True)

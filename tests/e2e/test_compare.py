@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from labkit.pages.match import Bindings, match, rewrite
+from tests.support.columns import on_a_terminal
 from tests.support.engine import ROOT, cut_off, docker, run
 from tests.support.pictures import POOL, as_held, changed, terminal
 from tests.support.readme import HELD, steady
@@ -40,6 +41,10 @@ def test_the_table_and_the_pictures_are_the_readmes_and_exit_0(tmp_path: Path) -
         == ""
     )
     assert left_behind() == []
+
+
+def test_on_a_terminal_it_ends_with_the_outcome() -> None:
+    assert on_a_terminal("./lab", "compare")[-1].startswith("As expected: ")
 
 
 @pytest.mark.parametrize("file", ["no-such-folder/x.svg", "docs"])

@@ -32,8 +32,8 @@ rect {{ fill: #151b23; stroke: #656c76; }}
 # The engine chooses the range of a network that names none.
 POOL = Rule(
     "pool",
-    r"(?<![\d.])172\.(?:1[89]|2\d|3[01])\.0\.0/16",
-    lambda value: (("subnet", value.removesuffix(".0/16")),),
+    r"(?<![\d.])(?:172\.(?:1[89]|2\d|3[01])\.0\.0/16|192\.168\.\d+\.0/20)",
+    lambda value: (("subnet", value.rpartition(".0/")[0]),),
 )
 # Swarm chooses the node of a task.
 NODE = Rule("node", r"(?<![\d.])10\.109\.0\.[1-3](?![\d.])", one_to_one("node"))

@@ -127,8 +127,8 @@ OWN: dict[Any, tuple[str, list[str], list[str]]] = {
     ),
     ("09", "rate"): (
         "7 clients, 51 calls a second",
-        ["7 clients, 50 calls a second", "7 clients, 99 calls a second"],
-        ["7 clients, 49 calls a second", "7 clients, 5 calls a second",
+        ["7 clients, 10 calls a second", "7 clients, 99 calls a second"],
+        ["7 clients, 5 calls a second",
          "7 clients, 151 calls a second", "7 clients, 51 calls a minute"],
     ),
     ("09", "calls"): (
