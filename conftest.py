@@ -15,7 +15,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--thorough",
         action="store_true",
-        help="break every page off at every step, and play all reworded",
+        help="break pages off at every step, play all reworded, try the dev container",
     )
     parser.addoption(
         "--write-verified", action="store_true", help="write the run into labs/README.md's table"

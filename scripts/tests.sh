@@ -111,7 +111,8 @@ start_again() {
 # that `up` has started, so that one goes for now, and comes back on its port.
 test_labs() {
   local code=0
-  if [ -n "$(docker compose ps --all --quiet)" ]; then
+  # A network may be there without containers, left by whoever removed those.
+  if [ -n "$(docker compose ps --all --quiet)$(docker network ls --quiet --filter "$(of_project)")" ]; then
     published=$(docker compose port webapp 8000 2>/dev/null) || published=
     undo() {
       local port=${published##*:}

@@ -1,6 +1,6 @@
 """The dev container as its service makes it: what devcontainer.json says is what runs here.
 
-The base images are handed over, as a registry or a mirror would take its time each run.
+Only with --thorough, as it installs an engine, which takes a minute. It is given the base images.
 """
 
 import json
@@ -51,6 +51,12 @@ def container(tmp_path: Path) -> Iterator[str]:
         for mount in mounts:
             docker("volume", "rm", mount.split(",")[0].removeprefix("source="), check=False)
         docker("image", "rm", name, check=False)
+
+
+@pytest.fixture(autouse=True)
+def thorough(request: pytest.FixtureRequest) -> None:
+    if not request.config.getoption("--thorough"):
+        pytest.skip("only with --thorough")
 
 
 @pytest.mark.timeout(900)

@@ -68,7 +68,7 @@ def with_column(text: str, engine: str, cells: Mapping[str, str]) -> str:
     columns |= {engine: dict(cells)}
     names = sorted(columns, key=lambda name: [int(n) for n in re.findall(r"\d+", name)])
     lines = [["Page", *names], ["---"] * (len(names) + 1)]
-    lines += [[row, *(columns[name][row] for name in names)] for row in cells]
+    lines += [[row, *(columns[name].get(row, "not run") for name in names)] for row in cells]
     new = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     start = text.index("| Page | Engine ")
     end = text.index("\n\n", start) + 1

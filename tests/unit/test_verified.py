@@ -31,7 +31,8 @@ def test_the_floor_and_the_newest_engine_are_there() -> None:
     assert len(COLUMNS) >= 2
     first = min(COLUMNS, key=lambda name: [int(n) for n in re.findall(r"\d+", name)])
     assert re.match(rf"Engine {floor[1]}\.\d+, Compose {floor[2]}\.", first)
-    assert f"Docker Engine {floor[1]}" in (ROOT / "README.md").read_text(encoding="utf-8")
+    told = f"with Engine {floor[1]} and Compose {floor[2]} or later"
+    assert told in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_run_takes_the_place_of_an_older_patch_and_comes_in_order() -> None:
