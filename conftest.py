@@ -11,7 +11,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take --thorough and --write-verified."""
+    """Take --long, --thorough and --write-verified."""
+    parser.addoption(
+        "--long", action="store_true", help="type all of pages 00 to 05, play a project reworded"
+    )
     parser.addoption(
         "--thorough",
         action="store_true",

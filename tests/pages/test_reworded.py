@@ -1,6 +1,6 @@
 """`./lab run NN --yes` on an engine with other words: each is played to its end.
 
-One page of each kind; with --thorough all of 00 to 08 and every fault.
+A page and a fault; with --long one with a project, with --thorough all of 00 to 08 and the faults.
 """
 
 import os
@@ -20,13 +20,15 @@ DOCKER = """#!/bin/sh
 case "$1" in run | compose) echo 'WARNING: what the page does not know' >&2 ;; esac
 exec {} "$@"
 """
-SOME = ("02", "05", "08-03")  # containers, a project, a fault
+SOME = ("02", "08-03")
+PROJECT = ("05",)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     every = [load(path) for number, path in find(LABS).items() if number < "09"]
     if not metafunc.config.getoption("--thorough"):
-        every = [page for page in every if page.number in SOME]
+        some = SOME + PROJECT * metafunc.config.getoption("--long")
+        every = [page for page in every if page.number in some]
     # The scheduler goes by the page's number.
     metafunc.parametrize("page", every, ids=[f"{page.number} reworded" for page in every])
 

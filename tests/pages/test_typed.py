@@ -2,6 +2,7 @@
 
 Before the clean-up every check of the page holds.
 The tests of the pages themselves read from a pipe, where Docker and bash often print otherwise.
+The three shortest pages; with --long all of 00 to 05.
 """
 
 import pytest
@@ -13,12 +14,18 @@ from tests.support.machine import ROOT
 from tests.support.pages import LABS
 from tests.support.terminal import Terminal
 
-TYPED = [load(path) for number, path in find(LABS).items() if number < "06"]
+SHORT = ("00", "02", "03")
 
 
-# The scheduler goes by the page's number.
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    pages = [load(path) for number, path in find(LABS).items() if number < "06"]
+    if not metafunc.config.getoption("--long"):
+        pages = [page for page in pages if page.number in SHORT]
+    # The scheduler goes by the page's number.
+    metafunc.parametrize("page", pages, ids=[f"{page.number} typed" for page in pages])
+
+
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", TYPED, ids=lambda page: f"{page.number} typed")
 def test_in_a_terminal_a_page_shows_the_same(
     page: Page, capsys: pytest.CaptureFixture[str]
 ) -> None:
