@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.browser import Look
-from tests.support.engine import LABEL, Pair, docker, fresh_name
+from tests.support.engine import Pair, fresh_name
+from tests.support.start import start as start
 
 # A terminated run must clean up as an interrupted one does.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -51,16 +52,3 @@ def make_pair() -> Iterator[Callable[..., Pair]]:
     yield make
     for pair in made:
         pair.compose("down", "--remove-orphans", "--timeout", "0")
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., str]]:
-    """Starts containers detached and removes them afterwards; returns the container's id."""
-    made: list[str] = []
-
-    def start(*words: str) -> str:
-        made.append(docker("run", "--detach", *LABEL, *words).stdout.strip())
-        return made[-1]
-
-    yield start
-    docker("rm", "--force", *made, check=False)

@@ -11,6 +11,7 @@ import pytest
 from labkit.pages.things import Thing, inventory
 from tests.support.engine import LABEL, Pair, docker, fresh_name
 from tests.support.machine import settled
+from tests.support.start import start as start
 
 # A terminated run must clean up as an interrupted one does.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -87,17 +88,3 @@ def networks() -> Iterator[Callable[..., str]]:
         if on_it:
             docker("rm", "--force", *on_it)
         docker("network", "rm", name)
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., str]]:
-    """Starts containers detached and removes them afterwards; returns the container's id."""
-    made: list[str] = []
-
-    def start(*words: str) -> str:
-        made.append(docker("run", "--detach", *LABEL, *words).stdout.strip())
-        return made[-1]
-
-    yield start
-    if made:
-        docker("rm", "--force", *made)
