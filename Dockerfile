@@ -16,10 +16,11 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && pip --python /opt/venv/bin/python install --no-input --require-hashes -r requirements.txt
 
 # What both images run on, one layer on the disk: the dependencies, and no installer
-# (in the places of python.org's build and of Debian's).
+# (in the places of python.org's build and of Debian's). What dpkg knows stays, for scanners.
 FROM base AS runtime
-RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip \
-    /usr/bin/pip* /usr/bin/wheel /usr/lib/python3*/ensurepip /usr/share/python-wheels \
+RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
+    && rm -rf /usr/bin/apt* /usr/bin/dpkg* /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* \
+    /usr/local/lib/python3*/ensurepip /usr/bin/pip* /usr/bin/wheel /usr/lib/python3*/ensurepip /usr/share/python-wheels \
     /usr/lib/python3/dist-packages/pip* /usr/lib/python3/dist-packages/wheel* \
     /usr/lib/python3/dist-packages/setuptools* /usr/lib/python3/dist-packages/pkg_resources
 COPY --from=dependencies /opt/venv /opt/venv

@@ -14,6 +14,12 @@ HEADERS = {
 }
 
 
+def harden(response: Response) -> Response:
+    """Add HEADERS, whatever answered: a route, an error, a file."""
+    response.headers.extend(HEADERS)
+    return response
+
+
 def wants_html() -> bool:
     """Return whether the caller prefers HTML: a browser names it, curl's `*/*` does not."""
     kinds = ("application/json", "text/html")
@@ -24,7 +30,7 @@ def answer(template: str, data: dict[str, Any], status: int = 200) -> Response:
     """Return `data` as the page `template` if HTML is preferred, else as JSON."""
     html = wants_html()
     body = render_template(template, **data, data=data) if html else jsonify(data).data
-    return Response(body, status, HEADERS, mimetype="text/html" if html else "application/json")
+    return Response(body, status, mimetype="text/html" if html else "application/json")
 
 
 def on_error(error: HTTPException) -> Response:

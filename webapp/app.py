@@ -19,6 +19,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.config["RESOLVE_TIMEOUT"] = settings.resolve_timeout
     app.jinja_env.globals |= {"live": identity.live, "networks": identity.networks, "time": time}
     app.register_error_handler(HTTPException, answers.on_error)
+    app.after_request(answers.harden)
     app.add_url_rule("/healthz", view_func=lambda: {"status": "ok"})  # no answer: restart me
     app.register_blueprint(identity.bp)
     app.register_blueprint(names.bp)

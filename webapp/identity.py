@@ -14,7 +14,7 @@ from dns.resolver import Resolver
 from flask import Blueprint, Response, jsonify, request
 
 from webapp import callers, names
-from webapp.answers import HEADERS, answer, wants_html
+from webapp.answers import answer, wants_html
 
 DOCKER_DNS = "127.0.0.11"  # Docker's embedded DNS server
 DOCKER_MARK = Path("/.dockerenv")  # Docker puts this file into every container
@@ -32,7 +32,7 @@ def index() -> Response:
     if polled or wants_html():
         return answer("_live.html" if polled else "index.html", live())
     body = describe(int(time.monotonic()), str(request.remote_addr))
-    return Response(body, 200, HEADERS, mimetype="application/json")
+    return Response(body, mimetype="application/json")
 
 
 @lru_cache(maxsize=64)
