@@ -36,7 +36,7 @@ class Settings:
         return cls(
             port=number("PORT", 8000, 1, 65535),
             workers=number("WEB_CONCURRENCY", 2, 1, 32),
-            threads=number("WEBAPP_THREADS", 4, 1, 64),
+            threads=number("WEBAPP_THREADS", 16, 1, 64),
             resolve_timeout=number("WEBAPP_RESOLVE_TIMEOUT", 2.0, 0.1, 10.0),
             faults=faults == "on",
         )

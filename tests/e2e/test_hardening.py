@@ -89,7 +89,7 @@ def test_nothing_on_the_root_file_system_can_be_written(
 def test_limits_on_memory_processes_and_logs(pair: Pair, service: str) -> None:
     host = pair.inspect(service)["HostConfig"]
     assert host["Memory"] == 192 * 1024 * 1024
-    assert host["PidsLimit"] == 64
+    assert host["PidsLimit"] == 128
     assert host["LogConfig"]["Config"] == {"max-file": "3", "max-size": "1m"}
     assert host["RestartPolicy"]["Name"] == "unless-stopped"
 

@@ -8,7 +8,7 @@ import pytest
 from webapp.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-DEFAULTS = Settings(port=8000, workers=2, threads=4, resolve_timeout=2.0, faults=False)
+DEFAULTS = Settings(port=8000, workers=2, threads=16, resolve_timeout=2.0, faults=False)
 WHOLE, NUMBER = "a whole number from", "a number from"
 
 
