@@ -14,10 +14,11 @@ set -eu
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   initdb --username="$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" --auth-local=trust --auth-host=scram-sha-256
   echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
-  echo "CREATE DATABASE \"$POSTGRES_DB\"" | postgres --single postgres
+  echo "CREATE DATABASE \"$POSTGRES_DB\"" | postgres --single postgres >/dev/null
 fi
 exec "$@"
 SH
+
 ENV PATH=/usr/lib/postgresql/17/bin:$PATH \
     PGDATA=/var/lib/postgresql/data
 USER postgres

@@ -13,10 +13,12 @@ VISIT = "import requests; print(requests.post('http://webapp:8000/visits').text)
 @pytest.fixture
 def pair() -> Iterator[Pair]:
     pair = Pair("extended-test", {})
-    pair.compose("up", "--detach", "--wait")
-    pair.compose("run", "--rm", "webapp", "python", "-m", "webapp.migrate")
-    yield pair
-    pair.compose("down", "--volumes", "--timeout", "0")
+    try:
+        pair.compose("up", "--detach", "--wait")
+        pair.compose("run", "--rm", "webapp", "python", "-m", "webapp.migrate")
+        yield pair
+    finally:
+        pair.compose("down", "--volumes", "--timeout", "0")
 
 
 def status(pair: Pair, path: str) -> int:
