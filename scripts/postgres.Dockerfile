@@ -1,13 +1,15 @@
 # Stands in for postgres:17 where no registry is in reach (base-images.sh): Debian's PostgreSQL, set up
 # at its first start by the official image's variables, and without its init scripts.
 FROM python:3.13-slim
+# A tmpfs over a folder takes the folder's mode: whoever runs the server may write its socket's.
 # hadolint ignore=DL3008
 RUN mkdir -p /etc/postgresql-common \
     && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf \
     && apt-get update \
     && apt-get install --yes --no-install-recommends postgresql-17 \
     && rm -rf /var/lib/apt/lists/* \
-    && install -d -o postgres -g postgres -m 0700 /var/lib/postgresql/data
+    && install -d -o postgres -g postgres -m 0700 /var/lib/postgresql/data \
+    && install -d -m 3777 /var/run/postgresql
 COPY --chmod=755 <<'SH' /usr/local/bin/docker-entrypoint.sh
 #!/bin/sh
 set -eu
