@@ -122,7 +122,7 @@ test_labs() {
     }
     must "removing the pair, as lab 05 starts it itself" compose_down
   fi
-  pytest labs tests/pages -n 2 --dist loadgroup "$@" || code=$?
+  pytest labs docs/extend.md tests/pages -n 2 --dist loadgroup "$@" || code=$?
   undo
   return $code
 }
