@@ -61,8 +61,8 @@ def test_no_trace_of_the_old_name_is_left(fork: Fork, words: tuple[str, ...]) ->
 def test_the_lean_one_is_whole(fork: Fork) -> None:
     """Nothing names what is gone, and its lock holds what its tests ask for, and no more."""
     assert fork.rename("corner-shop", "--without-labs").returncode == 0
-    help = fork.run("./lab", "help").stdout
-    assert re.findall(r"^  (\w+)", help, re.M) == ["up", "down", "doctor", "test", "help"]
+    told = fork.run("./lab", "help").stdout
+    assert re.findall(r"^  (\w+)", told, re.M) == ["up", "down", "doctor", "test", "help"]
     for word in ("up", "down", "doctor", "test"):
         assert fork.run("./lab", word, "-h").stdout.startswith(f"usage: ./lab {word}")
     assert fork.run("./lab", "rename", "x").returncode == 2
@@ -74,7 +74,7 @@ def test_the_lean_one_is_whole(fork: Fork) -> None:
     assert not {"scapy", "sybil", "playwright", "greenlet", "kubernetes-validate"} & set(names)
     via = set(re.findall(r"^    #(?: via|  ) +([\w-][\w.-]*)$", lock, re.M))
     assert via <= set(names)
-    assert names and lock.count("# via") == len(names)
+    assert lock.count("# via") == len(names) > 10
 
 
 def test_only_a_clean_tree_is_renamed(fork: Fork) -> None:
