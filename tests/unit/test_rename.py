@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,33 @@ def test_a_name_that_will_not_do_is_refused_with_the_rule(name: str, why: str) -
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"lab: rename: '{name}': ")
     assert why in done.stderr
+
+
+def test_interrupted_half_way_every_file_is_whole_and_git_takes_it_back(
+    fork: Fork, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = spec_from_file_location("rename", fork.folder / "scripts" / "rename.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    done: list[str] = []
+
+    def until_the_ninth(path: str, *rest: str) -> None:
+        if len(done) == 9:
+            raise KeyboardInterrupt
+        done.append(path)
+        carry_out(path, *rest)
+
+    carry_out = module.carry_out
+    monkeypatch.setattr(module, "carry_out", until_the_ninth)
+    monkeypatch.setattr("sys.argv", ["rename", "corner-shop"])
+    with pytest.raises(SystemExit) as ended:
+        module.main()
+    assert ended.value.code == 130
+    assert "git reset --hard && git clean -fd takes all of it back" in capsys.readouterr().err
+    changed = fork.git("status", "--porcelain").splitlines()
+    assert [line[3:] for line in changed] == sorted(done)
+    fork.git("reset", "--hard")
+    fork.git("clean", "-fd")
+    assert fork.git("status", "--porcelain") == ""
