@@ -101,7 +101,7 @@ def test_without_git_it_says_so(fork: Fork) -> None:
         ("1shop", "a letter first"),
         ("shop-", "single hyphens"),
         ("", "a letter first"),
-        ("s" * 31, "30 at most"),
+        ("s" * 21, "20 at most"),
         ("webapp", "a service"),
         ("client", "a service"),
         ("default", "always there"),
