@@ -34,7 +34,7 @@ LEAN = """
     .github/ISSUE_TEMPLATE/bug.yml .github/workflows/ci.yml .yamllint.yaml Dockerfile LICENSE
     README.md client/* compose.yaml docs/reference.md lab pyproject.toml requirements.in
     requirements.txt requirements-dev.in requirements-dev.txt scripts/base-images.sh
-    scripts/debian.sh scripts/engine.sh scripts/tests.sh tests/support/__init__.py
+    scripts/debian.sh scripts/doctor.sh scripts/engine.sh scripts/tests.sh tests/support/__init__.py
     tests/support/client_run.py tests/support/engine.py tests/support/links.py
     tests/support/pair.py tests/support/until.py tests/e2e/conftest.py tests/e2e/test_compose.py
     tests/e2e/test_devcontainer.py tests/e2e/test_exit_codes.py tests/e2e/test_hardening.py
@@ -73,9 +73,7 @@ def end(code: int, line: str) -> None:
 def wrong(name: str) -> str | None:
     """The rule that NAME breaks, of DNS, Compose, image names, Kubernetes or YAML."""
     if len(name) > LIMIT:
-        return (
-            f"{len(name)} characters: expected {LIMIT} at most, as DNS labels are made of it"
-        )
+        return f"{len(name)} characters: expected {LIMIT} at most, as DNS labels are made of it"
     if name != name.lower():
         return "capitals: Compose's project names and image names have none"
     if "_" in name or "." in name or not name.isascii():

@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HANDED_OVER = ("compare", "trace", "draw", "doctor", "run", "check", "clean", "record", "break", "fix")
+HANDED_OVER = (
+    "compare",
+    "trace",
+    "draw",
+    "doctor",
+    "run",
+    "check",
+    "clean",
+    "record",
+    "break",
+    "fix",
+)
 
 
 def lab(*words: str) -> subprocess.CompletedProcess[str]:

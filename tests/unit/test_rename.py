@@ -1,7 +1,9 @@
 """`./lab rename` on forks: no trace of the old name, and nothing lost on the way."""
 
+import os
 import re
 import subprocess
+import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -89,6 +91,16 @@ def test_without_git_it_says_so(fork: Fork) -> None:
     (fork.folder / ".git").rename(fork.folder.parent / "away")
     done = fork.rename("corner-shop")
     assert (done.returncode, "expected a git checkout" in done.stderr) == (3, True)
+
+
+def test_the_longest_name_keeps_lines_within_the_limit(fork: Fork) -> None:
+    """With ruff on the PATH, as `./lab rename` has it from `./lab test`: it breaks lines anew."""
+    tools = Path(sys.executable).parent
+    path = f"PATH={tools}:{os.environ['PATH']}"
+    assert fork.run("env", path, "./lab", "rename", "twenty-letters-named").returncode == 0
+    for argv in (["ruff", "check", "."], ["yamllint", "--strict", "."]):
+        done = fork.run(str(tools / argv[0]), *argv[1:])
+        assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize(
