@@ -74,7 +74,8 @@ def _machine() -> list[tuple[str, str]]:
         ("backend", ", ".join([firewall, info["Driver"], *options])),
         ("compose", f"{_said(*compose)}, {_said(*buildx)}"),
     ]
-    label = '{{slice .Id 7 19}} {{with index .Config.Labels "two-bridges.stand-in"}}stand-in{{end}}'
+    stand_in = '{{with index .Config.Labels "two-bridges.stand-in"}}stand-in{{end}}'
+    label = f"{{{{slice .Id 7 19}}}} {stand_in}"
     return rows + [
         ("image", f"{image}: {_said('docker', 'image', 'inspect', '--format', label, image)}")
         for image in IMAGES

@@ -1,0 +1,36 @@
+"""A fork of this checkout, as it stands, in a git repository of its own."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.support.engine import ROOT, Done
+
+AWAY = shutil.ignore_patterns(".git", ".lab", ".*_cache", "__pycache__")
+
+
+class Fork:
+    """A copy of the repository in FOLDER, committed, whose `./lab rename` is at hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(ROOT, folder, ignore=AWAY)
+        self.git("init", "--quiet")
+        self.commit()
+
+    def run(self, *words: str, limit: float = 110) -> Done:
+        return subprocess.run(
+            words, cwd=self.folder, text=True, capture_output=True, timeout=limit, check=False
+        )
+
+    def git(self, *words: str) -> str:
+        done = self.run("git", "-c", "user.name=a", "-c", "user.email=a@b.example", *words)
+        assert done.returncode in (0, 1), done.stderr
+        return done.stdout
+
+    def commit(self) -> None:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "as it is")
+
+    def rename(self, *words: str) -> Done:
+        return self.run("./lab", "rename", *words)
