@@ -1,7 +1,8 @@
-"""Makes the lab pages tests, and what needs an engine a matter of asking: see tests/support."""
+"""What `./lab test` takes beside pytest's own options."""
 
 import pytest
 
+# labs: makes the pages tests, and what needs an engine a matter of asking: see tests/support
 from tests.support.pages import Pages
 
 
@@ -10,16 +11,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Pages(), "lab-pages")
 
 
+# :labs
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take --long, --thorough and --write-verified."""
+    """Take the options that run more."""
     parser.addoption(
-        "--long", action="store_true", help="type all of pages 00 to 05, play a project reworded"
+        "--thorough", action="store_true", help="run what takes minutes too: the dev container, …"
     )
+    # labs:
     parser.addoption(
-        "--thorough",
+        "--long",
         action="store_true",
-        help="break pages off at every step, play all reworded, try the dev container",
+        help="type all of pages 00 to 05, play a project reworded and docs/extend.md, test a fork",
     )
     parser.addoption(
         "--write-verified", action="store_true", help="write the run into labs/README.md's table"
     )
+    # :labs

@@ -94,7 +94,8 @@ start_again() {
 # Pages that share names run one after the other (tests/support/pages.py says which). Lab 05 starts the very pair
 # that `up` has started, so that one goes for now, and comes back on its port.
 test_labs() {
-  local code=0
+  local code=0 pages=(labs)
+  [[ " $* " != *" --long "* ]] || pages+=(docs/extend.md)
   # A network may be there without containers, left by whoever removed those.
   if [ -n "$(docker compose ps --all --quiet)$(docker network ls --quiet --filter "$(of_project)")" ]; then
     published=$(docker compose port webapp 8000 2>/dev/null) || published=
@@ -106,7 +107,7 @@ test_labs() {
     }
     must "removing the pair, as lab 05 starts it itself" compose_down
   fi
-  pytest labs docs/extend.md tests/pages -n 2 --dist loadgroup "$@" || code=$?
+  pytest "${pages[@]}" tests/pages -n 2 --dist loadgroup "$@" || code=$?
   undo
   return $code
 }

@@ -23,6 +23,7 @@ SH
 
 ENV PATH=/usr/lib/postgresql/17/bin:$PATH \
     PGDATA=/var/lib/postgresql/data
+# hadolint ignore=DL3066
 USER postgres
 STOPSIGNAL SIGINT
 EXPOSE 5432

@@ -27,26 +27,47 @@ TAKEN = {
     "a network, a namespace or a host that is always there": "bridge host none default localhost",
     "not a string in YAML": "on off yes no true false null y n",
 }
-# What is left without the labs; and what these files say otherwise then.
-LEAN = """
-    .ci/run .devcontainer/* .dockerignore .editorconfig .env.example .gitignore
+# Without the labs: what stays, and what goes. A file that is in neither list is the fork's own.
+STAYS = """
+    .ci/run .devcontainer/* .dockerignore .editorconfig .env.example .gitignore .yamllint.yaml
     .pre-commit-config.yaml .github/dependabot.yml .github/pull_request_template.md
-    .github/ISSUE_TEMPLATE/bug.yml .github/workflows/ci.yml .yamllint.yaml Dockerfile LICENSE
-    README.md client/* compose.yaml docs/reference.md lab pyproject.toml requirements.in
-    requirements.txt requirements-dev.in requirements-dev.txt scripts/base-images.sh
-    scripts/debian.sh scripts/doctor.sh scripts/engine.sh scripts/tests.sh tests/support/__init__.py
-    tests/support/client_run.py tests/support/engine.py tests/support/links.py
-    tests/support/pair.py tests/support/until.py tests/e2e/conftest.py tests/e2e/test_compose.py
-    tests/e2e/test_devcontainer.py tests/e2e/test_exit_codes.py tests/e2e/test_hardening.py
-    tests/e2e/test_images_on_a_tag.py tests/e2e/test_lab.py tests/e2e/test_reference.py
-    tests/e2e/test_stopping.py tests/unit/test_client_* tests/unit/test_env_example.py
-    tests/unit/test_github.py tests/unit/test_lab.py tests/unit/test_links.py
-    tests/unit/test_webapp_* webapp/*
+    .github/ISSUE_TEMPLATE/bug.yml .github/workflows/ci.yml
+    Dockerfile LICENSE README.md compose.yaml conftest.py lab pyproject.toml requirements*
+    client/* webapp/* docs/extend.md docs/extend/* docs/reference.md
+    scripts/base-images.sh scripts/debian.sh scripts/doctor.sh scripts/engine.sh
+    scripts/postgres.Dockerfile scripts/tests.sh
+    tests/e2e/conftest.py tests/e2e/test_compose.py tests/e2e/test_devcontainer.py
+    tests/e2e/test_exit_codes.py tests/e2e/test_hardening.py tests/e2e/test_images_on_a_tag.py
+    tests/e2e/test_lab.py tests/e2e/test_reference.py tests/e2e/test_stopping.py
+    tests/support/__init__.py tests/support/client_run.py tests/support/engine.py
+    tests/support/links.py tests/support/pair.py tests/support/start.py tests/support/until.py
+    tests/unit/test_client_* tests/unit/test_env_example.py tests/unit/test_github.py
+    tests/unit/test_lab.py tests/unit/test_links.py tests/unit/test_webapp_*
+"""
+GOES = """
+    .github/ISSUE_TEMPLATE/page.yml CHANGELOG.md CONTRIBUTING.md SECURITY.md
+    bench/* compose.default-bridge.yaml deploy/* docs/*.svg docs/benchmarks.md docs/why.md
+    labkit/* labs/* scripts/README.lean scripts/engines.sh scripts/labs.sh scripts/netns.sh
+    scripts/nodes.sh scripts/rename.py tests/browser/* tests/chaos/* tests/deploy/* tests/pages/*
+    tests/e2e/test_compare.py tests/e2e/test_engines.py tests/e2e/test_examine.py
+    tests/e2e/test_names_table.py tests/e2e/test_nodes.py tests/e2e/test_readme.py
+    tests/e2e/test_scripts.py tests/e2e/test_swarm.py tests/e2e/test_terminal.py
+    tests/e2e/test_trace* tests/support/browser.py tests/support/columns.py
+    tests/support/docker-bridges.* tests/support/lab.py tests/support/machine.py
+    tests/support/mutants.py tests/support/nodes.py tests/support/pages.py
+    tests/support/pictures.py tests/support/readme.py tests/support/terminal.py
+    tests/support/verified.py tests/unit/test_doctor* tests/unit/test_draw.py
+    tests/unit/test_lab_* tests/unit/test_labkit_* tests/unit/test_labs_index.py
+    tests/unit/test_pages_* tests/unit/test_trace_* tests/unit/test_verified.py
 """
 README = "scripts/README.lean"
 # They rename the original, which a fork no longer is.
 OURS = "tests/support/fork.py tests/unit/test_rename.py tests/e2e/test_rename_lean.py"
-OTHERWISE = {"./lab doctor --report": "./lab doctor", "CONTRIBUTING.md": "README.md"}
+OTHERWISE = {
+    "./lab doctor --report": "./lab doctor",
+    "CONTRIBUTING.md": "README.md",
+    " The tests run this page as they run the labs.": "",
+}
 LABS = re.compile(r"^ *# labs:.*\n(?:.*\n)*? *# :labs\n", re.M)
 
 
@@ -140,12 +161,16 @@ def without(lock: str, names: list[str], inputs: set[str]) -> str:
     )
 
 
+def among(path: str, patterns: str) -> bool:
+    """Whether one of the PATTERNS is PATH's."""
+    return any(fnmatch(path, pattern) for pattern in patterns.split())
+
+
 def changes(name: Name, renamed: bool, lean: bool) -> Iterator[tuple[str, str, str | None, int]]:
     """Each file that changes: its path before and after, its text or None, how many places."""
     tracked = git("ls-files", "-z").split("\0")[:-1]
     for path in tracked:
-        kept = any(fnmatch(path, kept) for kept in LEAN.split()) or not lean
-        if path in OURS.split() or not kept:
+        if path in OURS.split() or (lean and among(path, GOES)):
             yield path, path, None, 0
             continue
         with suppress(UnicodeDecodeError):

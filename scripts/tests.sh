@@ -44,13 +44,11 @@ apt_get() { # COMPLAINT PACKAGE, or another that has it
 
 test_lint() {
   local bin=$state/venv/bin forms=.github/ISSUE_TEMPLATE failed=0 more
-  local scripts=(lab .ci/run scripts/*.sh) dockerfiles=(Dockerfile .devcontainer/Dockerfile) pages=(./*.md docs)
-  # labs: theirs too; an override's !reset is Compose's own tag: what Compose makes of both files is checked
-  scripts+=(labs/*.sh) dockerfiles+=(labs/tools.Dockerfile) pages+=(labs)
-  for more in compose.default-bridge.yaml deploy/swarm/stack.yaml; do
-    docker compose -f compose.yaml -f $more config --format json |
-      "$bin/check-jsonschema" --builtin-schema vendor.compose-spec - || failed=1
-  done
+  local scripts=(lab .ci/run scripts/*.sh) pages=(./*.md docs) overrides=(docs/extend/*/compose.*.yaml)
+  local dockerfiles=(Dockerfile .devcontainer/Dockerfile scripts/*.Dockerfile)
+  # labs: theirs too
+  scripts+=(labs/*.sh) pages+=(labs) overrides+=(compose.default-bridge.yaml deploy/swarm/stack.yaml)
+  dockerfiles+=(labs/tools.Dockerfile)
   # :labs
   "$bin/ruff" check . || failed=1
   "$bin/ruff" format --check . || failed=1
@@ -60,6 +58,11 @@ test_lint() {
   "$bin/hadolint" "${dockerfiles[@]}" || failed=1
   "$bin/yamllint" --strict . || failed=1
   "$bin/check-jsonschema" --builtin-schema vendor.compose-spec compose.yaml || failed=1
+  # An override's !reset is Compose's own tag: what Compose makes of both files is checked.
+  for more in "${overrides[@]}"; do
+    docker compose -f compose.yaml -f "$more" config --format json |
+      "$bin/check-jsonschema" --builtin-schema vendor.compose-spec - || failed=1
+  done
   "$bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml || failed=1
   "$bin/check-jsonschema" --builtin-schema vendor.dependabot .github/dependabot.yml || failed=1
   "$bin/check-jsonschema" --builtin-schema vendor.github-issue-forms $forms/*.yml || failed=1
