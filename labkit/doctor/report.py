@@ -74,10 +74,10 @@ def _machine() -> list[tuple[str, str]]:
         ("backend", ", ".join([firewall, info["Driver"], *options])),
         ("compose", f"{_said(*compose)}, {_said(*buildx)}"),
     ]
-    stand_in = '{{with index .Config.Labels "two-bridges.stand-in"}}stand-in{{end}}'
-    label = f"{{{{slice .Id 7 19}}}} {stand_in}"
+    stand_in = '{{if index .Config.Labels "two-bridges.stand-in"}} stand-in{{end}}'
+    form = "{{slice .Id 7 19}}" + stand_in
     return rows + [
-        ("image", f"{image}: {_said('docker', 'image', 'inspect', '--format', label, image)}")
+        ("image", f"{image}: {_said('docker', 'image', 'inspect', '--format', form, image)}")
         for image in IMAGES
     ]
 

@@ -16,8 +16,8 @@ _NO_FILES = {".git", ".lab", "__pycache__", ".mypy_cache", ".pytest_cache", ".ru
 # The engine's ends of cables and its bridges go with their container or network, seen themselves;
 # the tools' and base images stay, as those of the pair do; engines.sh runs engines beside.
 _NOBODYS = re.compile(
-    r"interface (?:veth[0-9a-f]{7}|br-[0-9a-f]{12})|image (?:two-bridges-tools:\w+|postgres:17)"
-    r"|(?:interface|netns) tb-(?:floor|newest)(?:-\d)?"
+    r"interface (?:veth[0-9a-f]{7}|br-[0-9a-f]{12})|image two-bridges-tools:\w+"
+    r"|(?:interface|netns) tb-(?:floor|newest)(?:-\d)?|image postgres:17"
 )
 
 
