@@ -75,11 +75,8 @@ def _machine() -> list[tuple[str, str]]:
         ("compose", f"{_said(*compose)}, {_said(*buildx)}"),
     ]
     stand_in = '{{if index .Config.Labels "two-bridges.stand-in"}} stand-in{{end}}'
-    form = "{{slice .Id 7 19}}" + stand_in
-    return rows + [
-        ("image", f"{image}: {_said('docker', 'image', 'inspect', '--format', form, image)}")
-        for image in IMAGES
-    ]
+    look = ("docker", "image", "inspect", "--format", "{{slice .Id 7 19}}" + stand_in)
+    return rows + [("image", f"{image}: {_said(*look, image)}") for image in IMAGES]
 
 
 def _goes(page: Page) -> str:

@@ -1,22 +1,25 @@
-"""A fork without the labs, renamed: its own test command on the engine that is there.
+"""A fork without the labs, renamed: its whole test command, and the commands of its docs/extend.md.
 
-By default its quick parts, in a few minutes less; with --thorough all that `./lab test` runs.
+Only with --long, as both take minutes. What is quick of it stands in tests/unit/test_rename.py.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from labkit.pages.parse import load
+from labkit.pages.play import Run
 from tests.support.engine import docker
 from tests.support.fork import Fork
 
 NAME = "corner-shop"
 
 
-@pytest.fixture
-def fork(tmp_path: Path) -> Iterator[Fork]:
-    fork = Fork(tmp_path / "fork")
+@pytest.fixture(scope="module")
+def fork(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Fork]:
+    if not pytestconfig.getoption("--long"):
+        pytest.skip("only with --long")
+    fork = Fork(tmp_path_factory.mktemp("lean") / "fork")
     done = fork.rename(NAME, "--without-labs")
     assert done.returncode == 0, done.stderr
     fork.commit()
@@ -25,9 +28,21 @@ def fork(tmp_path: Path) -> Iterator[Fork]:
 
 
 @pytest.mark.timeout(1800)
-def test_its_whole_test_command_is_green(fork: Fork, pytestconfig: pytest.Config) -> None:
-    thorough = pytestconfig.getoption("--thorough")
-    for words in [()] if thorough else [("lint",), ("unit",)]:
-        done = fork.run("env", "CI=true", "./lab", "test", *words, limit=1700)
-        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+def test_its_whole_test_command_is_green(fork: Fork) -> None:
+    done = fork.run("env", "CI=true", "./lab", "test", limit=1700)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    print(done.stdout)
     assert fork.git("status", "--porcelain") == ""
+
+
+@pytest.mark.timeout(900)
+def test_its_guide_holds(fork: Fork) -> None:
+    """Played by us: the lean one has no player."""
+    run = Run(load(fork.folder / "docs" / "extend.md"), fork.folder)
+    run.start()
+    try:
+        for part in run.page.actions:
+            run.act(part)
+    finally:
+        left = run.finish(interrupted=True)
+    assert left == []

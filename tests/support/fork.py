@@ -19,9 +19,17 @@ class Fork:
         self.commit()
 
     def run(self, *words: str, limit: float = 110) -> Done:
-        return subprocess.run(
-            words, cwd=self.folder, text=True, capture_output=True, timeout=limit, check=False
-        )
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            words, cwd=self.folder, text=True, stdout=pipe, stderr=pipe
+        ) as process:
+            try:
+                said = process.communicate(timeout=limit)
+            except BaseException:
+                process.terminate()  # `./lab` then removes what its tests have made
+                process.communicate()
+                raise
+        return Done(words, process.returncode, *said)
 
     def git(self, *words: str) -> str:
         done = self.run("git", "-c", "user.name=a", "-c", "user.email=a@b.example", *words)

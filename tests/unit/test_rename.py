@@ -1,11 +1,13 @@
 """`./lab rename` on forks: no trace of the old name, and nothing lost on the way."""
 
+import fnmatch
 import os
 import re
 import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,6 +18,16 @@ from tests.support.fork import Fork
 OLD = f"{'two'}[-_]?{'bridges'}"
 CREDIT = re.findall(r"^Copyright .*", (ROOT / "LICENSE").read_text(encoding="utf-8"), re.M)[-1]
 PREFIX = f"{'t'}b-"
+
+
+def program(root: Path) -> ModuleType:
+    """scripts/rename.py of the checkout at ROOT, which it would rename."""
+    spec = spec_from_file_location("rename", root / "scripts" / "rename.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
@@ -69,7 +81,15 @@ def test_the_lean_one_is_whole(fork: Fork) -> None:
     for word in ("up", "down", "doctor", "test"):
         assert fork.run("./lab", word, "-h").stdout.startswith(f"usage: ./lab {word}")
     assert fork.run("./lab", "rename", "x").returncode == 2
-    gone = ("labkit/", "labs/", "scripts/labs.sh", "default-bridge", "labs:", "--engine")
+    gone = (
+        "labkit/",
+        "labs/",
+        "scripts/labs.sh",
+        "default-bridge",
+        "labs:",
+        "the labs",
+        "--engine",
+    )
     assert {word: fork.git("grep", "-n", "-e", word) for word in gone} == dict.fromkeys(gone, "")
     lock = (fork.folder / "requirements-dev.txt").read_text(encoding="utf-8")
     names = re.findall(r"^([\w.-]+)==", lock, re.M)
@@ -78,6 +98,19 @@ def test_the_lean_one_is_whole(fork: Fork) -> None:
     via = set(re.findall(r"^    #(?: via|  ) +([\w-][\w.-]*)$", lock, re.M))
     assert via <= set(names)
     assert lock.count("# via") == len(names) > 10
+    collected = fork.run(sys.executable, "-m", "pytest", "--collect-only", "--quiet")
+    assert collected.returncode == 0, collected.stdout
+    assert "tests/e2e/test_compose.py::" in collected.stdout
+
+
+def test_each_file_is_known_to_stay_or_to_go_without_the_labs(fork: Fork) -> None:
+    """A new one needs its line in one of the lists of scripts/rename.py."""
+    lean = program(ROOT)
+    paths = set(fork.git("ls-files").split()) - set(lean.OURS.split())
+    both = [(lean.among(path, lean.STAYS), lean.among(path, lean.GOES)) for path in paths]
+    assert [path for path, (stays, goes) in zip(paths, both, strict=True) if stays == goes] == []
+    unused = [p for p in (lean.STAYS + lean.GOES).split() if not fnmatch.filter(paths, p)]
+    assert unused == []
 
 
 def test_only_a_clean_tree_is_renamed(fork: Fork) -> None:
@@ -122,22 +155,21 @@ def test_the_longest_name_keeps_lines_within_the_limit(fork: Fork) -> None:
     ],
 )
 def test_a_name_that_will_not_do_is_refused_with_the_rule(name: str, why: str) -> None:
-    """Here and not on a fork: nothing is looked at before the name is."""
-    argv = ["./lab", "rename", name, "--dry-run"]
+    assert why in program(ROOT).wrong(name)
+
+
+def test_the_name_is_looked_at_before_anything_else() -> None:
+    """Here and not on a fork."""
+    argv = ["./lab", "rename", "My-Shop"]
     done = subprocess.run(argv, cwd=ROOT, text=True, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"lab: rename: '{name}': ")
-    assert why in done.stderr
+    assert done.stderr.startswith("lab: rename: 'My-Shop': capitals: ")
 
 
 def test_interrupted_half_way_every_file_is_whole_and_git_takes_it_back(
     fork: Fork, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec = spec_from_file_location("rename", fork.folder / "scripts" / "rename.py")
-    assert spec
-    assert spec.loader
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = program(fork.folder)
     done: list[str] = []
 
     def until_the_ninth(path: str, *rest: str) -> None:
