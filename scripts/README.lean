@@ -38,7 +38,8 @@ images from Debian's packages.
 
 ## Change it
 
-Replace the routes in `webapp/`, each with its test. What runs is named in `requirements.in`, what tests on top of it in
+Replace the routes in `webapp/`, each with its test. [docs/extend.md](docs/extend.md) goes on from there, command by
+command: a dependency, a PostgreSQL, TLS, a server. What runs is named in `requirements.in`, what tests on top of it in
 `requirements-dev.in`; both are locked with hashes by uv (`pip install uv`):
 
 ```bash
