@@ -2,12 +2,12 @@
 
 import pytest
 
-# labs: makes the pages tests, and what needs an engine a matter of asking: see tests/support
-from tests.support.pages import Pages
 
-
+# labs:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the pages' plugin: a conftest's own hooks reach the files beside it alone."""
+    from tests.support.pages import Pages
+
     config.pluginmanager.register(Pages(), "lab-pages")
 
 

@@ -28,7 +28,7 @@ labs_word() { # WORD ARG...: returns where the word is one of lab's own
     "record "*" --engine "*) on_engine "${4:-}" record "$2" ;;
     "record "*) hand_over "$@" ;;
     "nodes "*) exec scripts/nodes.sh "${@:2}" ;;
-    "rename "*) need_python && exec python3 scripts/rename.py "${@:2}" ;;
+    "rename "*) rename "${@:2}" && exit ;;
     "test --engine "*) source scripts/tests.sh && venv && on_engine "${3:-}" test "${@:4}" ;;
   esac
 }
@@ -54,6 +54,22 @@ Three engines on this machine, as the nodes of lab 09; needs root on Linux.
     *) return ;;
   esac
   exit
+}
+
+rename() { # ARG...
+  need_python
+  local before
+  before=$(git status --porcelain 2>/dev/null) || before=none
+  python3 scripts/rename.py "$@" || exit
+  [ "$before" != "$(git status --porcelain)" ] || return 0
+  source scripts/tests.sh # the renamed one
+  # A shorter or longer name breaks lines elsewhere.
+  if command -v ruff >/dev/null || (venv); then
+    PATH=$PATH:$state/venv/bin ruff format --quiet .
+  else
+    echo "lab: lines may break elsewhere now: .lab/venv/bin/ruff format . once ./lab test unit has run" >&2
+  fi
+  echo "Now: git add --all && git commit, then ./lab up"
 }
 
 on_engine() { # NAME WORD ARG...: on an engine of another version, beside the host's

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
-from shutil import copymode, which
+from shutil import copymode
 
 ROOT = Path(__file__).resolve().parents[1]
 BACK = "git reset --hard && git clean -fd takes all of it back"
@@ -271,10 +271,7 @@ def main() -> None:
             carry_out(path, after, text)
     except KeyboardInterrupt:
         end(130, f"interrupted half-way: {BACK}")
-    ruff = which("ruff", path=f"{ROOT}/.lab/venv/bin") or which("ruff")
-    if ruff:  # a shorter or longer name breaks lines elsewhere
-        subprocess.run((ruff, "format", "--quiet", "."), cwd=ROOT, check=False)
-    print(f"done; {BACK}. Now: git add --all && git commit, then ./lab up")
+    print(f"done; {BACK}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """A fork of this checkout, as it stands, in a git repository of its own."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.support.engine import ROOT, Done
@@ -20,8 +22,14 @@ class Fork:
 
     def run(self, *words: str, limit: float = 110) -> Done:
         pipe = subprocess.PIPE
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # ruff is there
         with subprocess.Popen(
-            words, cwd=self.folder, text=True, stdout=pipe, stderr=pipe
+            words,
+            cwd=self.folder,
+            env=os.environ | {"PATH": path},
+            text=True,
+            stdout=pipe,
+            stderr=pipe,
         ) as process:
             try:
                 said = process.communicate(timeout=limit)

@@ -1,7 +1,6 @@
 """`./lab rename` on forks: no trace of the old name, and nothing lost on the way."""
 
 import fnmatch
-import os
 import re
 import subprocess
 import sys
@@ -127,12 +126,13 @@ def test_without_git_it_says_so(fork: Fork) -> None:
 
 
 def test_the_longest_name_keeps_lines_within_the_limit(fork: Fork) -> None:
-    """With ruff on the PATH, as `./lab rename` has it from `./lab test`: it breaks lines anew."""
-    tools = Path(sys.executable).parent
-    path = f"PATH={tools}:{os.environ['PATH']}"
-    assert fork.run("env", path, "./lab", "rename", "twenty-letters-named").returncode == 0
-    for argv in (["ruff", "check", "."], ["yamllint", "--strict", "."]):
-        done = fork.run(str(tools / argv[0]), *argv[1:])
+    assert fork.rename("twenty-letters-named").returncode == 0
+    for argv in (
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["yamllint", "--strict", "."],
+    ):
+        done = fork.run(*argv)
         assert done.returncode == 0, done.stdout
 
 
