@@ -36,9 +36,10 @@ STAYS = """
     client/* webapp/* docs/extend.md docs/extend/* docs/reference.md
     scripts/base-images.sh scripts/debian.sh scripts/doctor.sh scripts/engine.sh
     scripts/postgres.Dockerfile scripts/tests.sh
-    tests/e2e/conftest.py tests/e2e/test_compose.py tests/e2e/test_devcontainer.py
-    tests/e2e/test_exit_codes.py tests/e2e/test_hardening.py tests/e2e/test_images_on_a_tag.py
-    tests/e2e/test_lab.py tests/e2e/test_reference.py tests/e2e/test_stopping.py
+    tests/e2e/conftest.py tests/e2e/test_bad_input.py tests/e2e/test_compose.py
+    tests/e2e/test_devcontainer.py tests/e2e/test_exit_codes.py tests/e2e/test_hardening.py
+    tests/e2e/test_images_on_a_tag.py tests/e2e/test_lab.py tests/e2e/test_reference.py
+    tests/e2e/test_stopping.py
     tests/support/__init__.py tests/support/client_run.py tests/support/engine.py
     tests/support/links.py tests/support/pair.py tests/support/start.py tests/support/until.py
     tests/unit/test_client_* tests/unit/test_env_example.py tests/unit/test_github.py
@@ -46,9 +47,10 @@ STAYS = """
 """
 GOES = """
     .github/ISSUE_TEMPLATE/page.yml CHANGELOG.md CONTRIBUTING.md SECURITY.md
-    bench/* compose.default-bridge.yaml deploy/* docs/*.svg docs/why.md
+    bench/* compose.default-bridge.yaml deploy/* docs/*.svg docs/benchmarks.md docs/why.md
     labkit/* labs/* scripts/README.lean scripts/engines.sh scripts/labs.sh scripts/netns.sh
-    scripts/nodes.sh scripts/rename.py tests/browser/* tests/deploy/* tests/pages/*
+    scripts/nodes.sh scripts/rename.py tests/browser/* tests/chaos/* tests/deploy/*
+    tests/pages/* tests/e2e/test_bench* tests/unit/test_bench* tests/support/chaos*
     tests/e2e/test_compare.py tests/e2e/test_engines.py tests/e2e/test_examine.py
     tests/e2e/test_names_table.py tests/e2e/test_nodes.py tests/e2e/test_readme.py
     tests/e2e/test_scripts.py tests/e2e/test_swarm.py tests/e2e/test_terminal.py
