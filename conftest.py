@@ -1,25 +1,29 @@
-"""Makes the lab pages tests, and what needs an engine a matter of asking: see tests/support."""
+"""What `./lab test` takes beside pytest's own options."""
 
 import pytest
 
-from tests.support.pages import Pages
 
-
+# labs:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the pages' plugin: a conftest's own hooks reach the files beside it alone."""
+    from tests.support.pages import Pages
+
     config.pluginmanager.register(Pages(), "lab-pages")
 
 
+# :labs
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take --long, --thorough and --write-verified."""
+    """Take the options that run more."""
     parser.addoption(
-        "--long", action="store_true", help="type all of pages 00 to 05, play a project reworded"
+        "--thorough", action="store_true", help="run what takes minutes too: the dev container, …"
     )
+    # labs:
     parser.addoption(
-        "--thorough",
+        "--long",
         action="store_true",
-        help="break pages off at every step, play all reworded, try the dev container",
+        help="type all of pages 00 to 05, play a project reworded and docs/extend.md, test a fork",
     )
     parser.addoption(
         "--write-verified", action="store_true", help="write the run into labs/README.md's table"
     )
+    # :labs

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gets the base images: from the engine, else from the registry, else built here as stand-ins.
-#   scripts/base-images.sh [IMAGE...]     default: python:3.13-slim alpine
+#   scripts/base-images.sh [IMAGE...]     default: python:3.13-slim alpine; docs/extend.md takes postgres:17
 # A stand-in has the image's own name and is made from Debian's packages; it says what it is in
 # its label two-bridges.stand-in. An image that is already there is never replaced.
 # Exit: 0 all there, 2 an image that has no stand-in, 3 one can neither be pulled nor built.
@@ -19,8 +19,8 @@ main() {
   local image
   for image in "$@"; do
     case "$image" in
-      python:3.13-slim | alpine) ;;
-      *) die 2 "$image: expected python:3.13-slim or alpine" ;;
+      python:3.13-slim | alpine | postgres:17) ;;
+      *) die 2 "$image: expected python:3.13-slim, alpine or postgres:17" ;;
     esac
   done
   for image in "$@"; do
@@ -95,6 +95,11 @@ build_alpine() {
   echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
   echo 'root:x:0:root' >"$root/etc/group"
   tar -c -C "$root" --owner=0 --group=0 . | import "$1" 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' 'CMD ["/bin/sh"]'
+}
+
+build_postgres() {
+  main python:3.13-slim
+  docker build --quiet --tag "$1" - <"$(dirname "${BASH_SOURCE[0]}")/postgres.Dockerfile"
 }
 
 if [ $# = 0 ]; then set -- python:3.13-slim alpine; fi

@@ -74,11 +74,9 @@ def _machine() -> list[tuple[str, str]]:
         ("backend", ", ".join([firewall, info["Driver"], *options])),
         ("compose", f"{_said(*compose)}, {_said(*buildx)}"),
     ]
-    label = '{{slice .Id 7 19}} {{with index .Config.Labels "two-bridges.stand-in"}}stand-in{{end}}'
-    return rows + [
-        ("image", f"{image}: {_said('docker', 'image', 'inspect', '--format', label, image)}")
-        for image in IMAGES
-    ]
+    stand_in = '{{if index .Config.Labels "two-bridges.stand-in"}} stand-in{{end}}'
+    look = ("docker", "image", "inspect", "--format", "{{slice .Id 7 19}}" + stand_in)
+    return rows + [("image", f"{image}: {_said(*look, image)}") for image in IMAGES]
 
 
 def _goes(page: Page) -> str:

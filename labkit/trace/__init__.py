@@ -1,10 +1,10 @@
 """Follow one probe through every interface that it crosses, on the host and in the containers.
 
-It is sent from FROM, and captured on each of them by a container of the image two-bridges-tools,
-which is built at the first use, may enter the networks of all containers, and lives 120 s at most.
-A TCP port that the host publishes is followed into its container. A relative DIR or FILE is one in
-the repository. Exit codes: 0 answered; 1 not answered, and the last line says where it was last
-seen; 2 bad arguments; 3 the machine lacks something; 129, 130 and 143 interrupted.
+It is sent from FROM, and captured on each of them by a container of two-bridges-tools,
+which is built at the first use, may enter all containers' networks and lives 120 s at most. A
+TCP port that the host publishes is followed into its container. A relative DIR or FILE is one in
+the repository. Exit codes: 0 answered; 1 not answered, its last line says where it was last seen;
+2 bad arguments; 3 the machine lacks something; 129, 130 and 143 interrupted.
 """
 
 import json

@@ -5,21 +5,26 @@ There is no skip for a missing engine: `./lab test e2e` sets one up; without it,
 
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
-from labkit.pages.things import Thing, inventory
 from tests.support.engine import LABEL, Pair, docker, fresh_name
-from tests.support.machine import settled
 from tests.support.start import start as start
+from tests.support.until import until
 
 # A terminated run must clean up as an interrupted one does.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def ours() -> set[Thing]:
+def ours() -> list[str]:
     """What is on the engine under a name of the end-to-end tests."""
-    return {thing for thing in inventory(["container", "network"]) if "tb-e2e-" in thing.name}
+    listings = (
+        ("ps", "--all", "--format", "{{.Names}}"),
+        ("network", "ls", "--format", "{{.Name}}"),
+    )
+    names = (docker(*words).stdout.split() for words in listings)
+    return [name for found in names for name in found if "tb-e2e-" in name]
 
 
 @pytest.hookimpl(trylast=True)
@@ -27,7 +32,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail where something of the tests is left: an engine may make it after a test has looked."""
     if hasattr(session.config, "workerinput") or session.config.option.collectonly:
         return  # xdist's own process looks when all workers have ended
-    if left := settled(ours):
+    with suppress(AssertionError):
+        until(lambda: not ours(), 20)
+    if left := ours():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         print("\nleft by the end-to-end tests:", *left, sep="\n  ")
 

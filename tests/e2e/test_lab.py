@@ -68,6 +68,7 @@ def test_up_again_changes_nothing_even_cut_off(running: Env) -> None:
     assert answers(running)
 
 
+# labs:
 def test_the_labs_give_a_running_pair_back_also_when_cut_off(running: Env) -> None:
     before = objects(running)
     labs = ["./lab", "test", "labs", "--collect-only", "--quiet"]
@@ -79,6 +80,7 @@ def test_the_labs_give_a_running_pair_back_also_when_cut_off(running: Env) -> No
     assert answers(running)
 
 
+# :labs
 def test_down_names_who_else_is_on_the_network(project: Env, start: Callable[..., str]) -> None:
     """Such a container inherits the project's label from an image that Compose has built."""
     name = project["COMPOSE_PROJECT_NAME"]
@@ -159,6 +161,7 @@ def test_no_permission_on_the_socket_is_one_line() -> None:
     # Not pytest's own folder: that is closed to other users.
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(ROOT / "lab", folder)
+        shutil.copytree(ROOT / "scripts", f"{folder}/scripts")
         run("chown", "--recursive", "65534", folder)
         done = subprocess.run(
             ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "./lab", "up"],

@@ -14,10 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 20.0  # seconds in which what is being removed has gone
 _NO_FILES = {".git", ".lab", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 # The engine's ends of cables and its bridges go with their container or network, seen themselves;
-# the tools' image stays, as those of the pair do; engines.sh runs engines beside.
+# the tools' and base images stay, as those of the pair do; engines.sh runs engines beside.
 _NOBODYS = re.compile(
     r"interface (?:veth[0-9a-f]{7}|br-[0-9a-f]{12})|image two-bridges-tools:\w+"
-    r"|(?:interface|netns) tb-(?:floor|newest)(?:-\d)?"
+    r"|(?:interface|netns) tb-(?:floor|newest)(?:-\d)?|image postgres:17"
 )
 
 

@@ -35,6 +35,7 @@ from tests.support.mutants import tried
 from tests.support.pictures import as_held, changed
 
 LABS = ROOT / "labs"
+GUIDE = ROOT / "docs" / "extend.md"  # executed as the labs are, and no lab
 FIRST: set[Any] = set()  # what was on the machine before the first page
 COMPARED = 0.9  # the least share of commands whose output is compared
 # Faults that use what other labs use: docker0, and cables of one range from the host.
@@ -52,7 +53,7 @@ def group(page: Page) -> str:
 
 def elsewhere(page: Page) -> list[Any]:
     """What the pages make that may run at the same time as PAGE."""
-    others = map(load, find(LABS).values())
+    others = map(load, (*find(LABS).values(), GUIDE))
     return [thing for one in others if group(one) != group(page) for thing in one.makes]
 
 
@@ -262,8 +263,8 @@ class Pages:
         self.doctor: list[bool] = []  # for each fault that it has seen, whether it knew the cause
         self.unlike: list[str] = []  # where labs/README.md says something else of this engine
         self.left_out = 0  # tests that need an engine, where nobody asked for them
-        names = [path.name for path in find(LABS).values()]
-        sybil = PageSybil([regions], path=str(LABS), filenames=names, teardown=finish)
+        names = [path.name for path in (*find(LABS).values(), GUIDE)]
+        sybil = PageSybil([regions], path=str(ROOT), filenames=names, teardown=finish)
         self.pytest_collect_file = sybil.pytest()
 
     @pytest.hookimpl(optionalhook=True)
@@ -280,6 +281,8 @@ class Pages:
 
         class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
             def _split_scope(self, nodeid: str) -> str:
+                if nodeid.startswith(str(GUIDE.relative_to(ROOT))):
+                    return group(load(GUIDE))
                 if page := re.search(
                     r"^labs/(?:.*/)?(\d\d(?:-\d\d)?)-[a-z]|\[(\d\d[\d-]*) ", nodeid
                 ):
@@ -344,7 +347,8 @@ class Pages:
         if hasattr(session.config, "workerinput") or session.exitstatus:
             return
         if self.counts:
-            self.unlike = verified.settle(self.counts, session.config.getoption("--write-verified"))
+            labs = {name: c for name, c in self.counts.items() if name.startswith("labs/")}
+            self.unlike = verified.settle(labs, session.config.getoption("--write-verified"))
         if self.unlike or self.shortfall():
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -7,18 +7,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HANDED_OVER = (
-    "compare",
-    "trace",
-    "draw",
-    "doctor",
-    "run",
-    "check",
-    "clean",
-    "record",
-    "break",
-    "fix",
-)
 
 
 def lab(*words: str) -> subprocess.CompletedProcess[str]:
@@ -31,41 +19,13 @@ def function(name: str) -> str:
     return f'eval "$(sed -n "/^{name}()/,/^}}/p" lab)"\n'
 
 
-@pytest.mark.parametrize("word", ["up", "down", "nodes", "test", *HANDED_OVER])
+@pytest.mark.parametrize("word", ["up", "down", "doctor", "test"])
 def test_each_word_explains_itself_and_is_in_the_list(word: str) -> None:
     told = lab(word, "-h")
     assert (told.returncode, told.stderr) == (0, "")
     assert told.stdout.startswith(f"usage: ./lab {word}")
     assert lab(word, "03", "--help").stdout == told.stdout
     assert f"\n  {word} " in lab("help").stdout
-
-
-@pytest.mark.parametrize("word", HANDED_OVER)
-def test_a_word_that_is_handed_over_refuses_what_it_does_not_know(word: str) -> None:
-    argv = ["python3", "-m", "labkit", word, "--frobnicate"]
-    done = subprocess.run(argv, cwd=ROOT, text=True, capture_output=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"usage: ./lab {word}" in done.stderr
-
-
-@pytest.mark.parametrize("word", ["run", "record", "compare", "break"])
-def test_arguments_are_looked_at_before_anything_is_looked_for_or_built(
-    word: str, tmp_path: Path
-) -> None:
-    docker = tmp_path / "docker"
-    docker.write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\nexit 1\n")
-    docker.chmod(0o755)
-    env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    argv = ["./lab", word, "99", "--yes"]
-    done = subprocess.run(argv, cwd=ROOT, env=env, text=True, capture_output=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "99" in done.stderr
-    assert not (tmp_path / "asked").exists()
-
-
-def test_pages_are_named_in_the_words_of_the_index() -> None:
-    assert "there is no page '99': expected 00 to 10, 08-01 to 08-15\n" in lab("check", "99").stderr
-    assert "there is no fault '99': expected 1 to 15\n" in lab("fix", "99").stderr
 
 
 @pytest.mark.parametrize(
@@ -75,7 +35,6 @@ def test_pages_are_named_in_the_words_of_the_index() -> None:
         (["up", "now"], "unexpected argument 'now'"),
         (["down", "--now"], "unexpected argument '--now'"),
         (["test", "everything"], "unknown part 'everything'"),
-        (["nodes", "start"], "'start': expected up, down or status"),
     ],
 )
 def test_what_lab_itself_does_not_know_exits_2(words: list[str], text: str) -> None:

@@ -21,7 +21,7 @@ FILES = [
 # In code, on a command line or in backticks; up to what ends the command there.
 NAMED = re.compile(r"\./lab ([^`|;&<>()\n\"]+)")
 PAGES = set(find(ROOT / "labs"))
-PARTS = re.findall(r"^parts=\((.+)\)", (ROOT / "scripts" / "tests.sh").read_text(), re.M)[0].split()
+PARTS = re.findall(r"^parts=\((.+?)\)", (ROOT / "scripts" / "labs.sh").read_text(), re.M)[0].split()
 TESTS = {"-k", "-x", *re.findall(r'addoption\(\s*"(--\S+)"', (ROOT / "conftest.py").read_text())}
 FIRST = {"test": PARTS, "nodes": ["up", "down", "status"]}  # what may follow the word
 
