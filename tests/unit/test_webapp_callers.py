@@ -245,10 +245,10 @@ def test_names_that_cannot_be_kept_cost_no_answer(
     monkeypatch.setattr(callers, "NAMES", Path("/dev/null/names"))
     count("172.18.0.3")
     resolver.may.set()
-    for _ in range(3):
+    for times in range(1, 4):
         assert look(client)["callers"][0]["name"] is None
+        until(lambda times=times: len(resolver.asked) == times)  # type: ignore[misc]
         until(lambda: not callers.learning.locked())
-    assert len(resolver.asked) == 3
 
 
 def test_a_name_with_html_in_it_is_text(resolver: Names, client: FlaskClient) -> None:
