@@ -54,8 +54,8 @@ GOES = """
     tests/e2e/test_compare.py tests/e2e/test_engines.py tests/e2e/test_examine.py
     tests/e2e/test_load.py tests/e2e/test_names_table.py tests/e2e/test_nodes.py
     tests/e2e/test_readme.py tests/e2e/test_scripts.py tests/e2e/test_swarm.py
-    tests/e2e/test_terminal.py tests/e2e/test_trace* tests/support/browser.py tests/support/columns.py
-    tests/support/docker-bridges.* tests/support/lab.py tests/support/machine.py
+    tests/e2e/test_terminal.py tests/e2e/test_trace* tests/support/browser.py
+    tests/support/columns.py tests/support/docker-bridges.* tests/support/lab.py tests/support/machine.py
     tests/support/mutants.py tests/support/nodes.py tests/support/pages.py
     tests/support/pictures.py tests/support/readme.py tests/support/terminal.py
     tests/support/verified.py tests/unit/test_doctor* tests/unit/test_draw.py
