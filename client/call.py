@@ -3,7 +3,9 @@
 import json
 import socket
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
+from http.client import HTTPResponse, RemoteDisconnected
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -36,9 +38,32 @@ CAUSES = (
 )
 
 
+class _Answer(HTTPResponse):
+    """Limits the whole answer, head and body; a socket limits each read, so nothing that drips."""
+
+    def begin(self) -> None:
+        raw: Any = self.fp.raw
+        sock, read, end = raw._sock, raw.readinto, time.monotonic() + raw._sock.gettimeout()
+
+        def readinto(buffer: Any) -> Any:
+            if (left := end - time.monotonic()) <= 0:
+                raise TimeoutError("timed out")
+            sock.settimeout(left)
+            if not (got := read(buffer)) and self.headers is None:  # else a head cut off is whole
+                raise RemoteDisconnected("Remote end closed connection without response")
+            return got
+
+        raw.readinto = readinto
+        super().begin()
+        while self.status < 200:  # not yet the answer (RFC 9110, 15.2)
+            self.headers = None  # type: ignore[assignment]
+            super().begin()
+
+
 class _Connection(HTTPConnection):
     """Tries the addresses of its name in their order, as its parent does, and notes them."""
 
+    response_class = _Answer
     addresses: ClassVar[tuple[str, ...]] = ()  # of the class: a client makes one call at a time
     address: ClassVar[str | None] = None
 
@@ -89,14 +114,9 @@ class Caller(requests.Session):
         self.trust_env = False
         self.headers = {"Accept": "application/json", "User-Agent": "two-bridges-client"}
         self._url, self._timeouts, self._retries = url, timeouts, retries
-        retry = _Retry(
-            retries,
-            status_forcelist=range(500, 600),
-            raise_on_status=False,
-            respect_retry_after_header=False,
-            backoff_factor=wait / 2,
-            backoff_max=longest,
-        )
+        rules: dict[str, Any] = {"status_forcelist": range(500, 600), "raise_on_status": False}
+        rules |= {"backoff_factor": wait / 2, "backoff_max": longest}
+        retry = _Retry(retries, respect_retry_after_header=False, **rules)
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter(max_retries=retry))
 
@@ -106,6 +126,7 @@ class Caller(requests.Session):
     def call(self, n: int) -> Result:
         """Make call number `n`, with its retries. Never raises for a call that fails."""
         result = Result(n, self._url, urlsplit(self._url).hostname or "")
+        self.cookies.clear()  # a service could fill the memory with them, and every later head
         started, known = time.perf_counter(), _Connection.addresses
         try:
             with self.get(self._url, timeout=self._timeouts, stream=True) as response:
@@ -138,14 +159,10 @@ class Caller(requests.Session):
 
     def _hostname(self, raw: Any) -> str | None:
         """Return who answered: the "hostname" of a JSON object, if the body is one that has it."""
-        deadline, body = time.monotonic() + self._timeouts[1], b""
-        # read1 returns what is there; the other ways wait until their buffer is full.
+        body = b""
         while len(body) <= BODY_LIMIT and (chunk := raw.read1(65536)):
             body += chunk
-            if time.monotonic() > deadline:
-                raise TimeoutError("timed out before the whole answer")
-        try:
-            name = json.loads(body)["hostname"]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return None
-        return plain(name, 64) or None if isinstance(name, str) else None
+        with suppress(ValueError, TypeError, KeyError, RecursionError):
+            if isinstance(name := json.loads(body)["hostname"], str):
+                return plain(name, 64) or None
+        return None

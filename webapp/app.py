@@ -20,6 +20,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.jinja_env.globals |= {"live": identity.live, "networks": identity.networks, "time": time}
     app.register_error_handler(HTTPException, answers.on_error)
     app.add_url_rule("/healthz", view_func=lambda: {"status": "ok"})  # no answer: restart me
+    app.add_url_rule("/openapi.json", "openapi", lambda: app.send_static_file("openapi.json"))
     app.register_blueprint(identity.bp)
     app.register_blueprint(names.bp)
     app.register_blueprint(observe.bp)
