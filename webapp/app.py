@@ -21,8 +21,6 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.register_error_handler(HTTPException, answers.on_error)
     app.add_url_rule("/healthz", view_func=lambda: {"status": "ok"})  # no answer: restart me
     app.add_url_rule("/openapi.json", "openapi", lambda: app.send_static_file("openapi.json"))
-    app.register_blueprint(identity.bp)
-    app.register_blueprint(names.bp)
-    app.register_blueprint(observe.bp)
-    app.register_blueprint(faults.bp if settings.faults else faults.off)
+    for bp in (identity.bp, names.bp, observe.bp, faults.bp if settings.faults else faults.off):
+        app.register_blueprint(bp)
     return app
