@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from dns.resolver import NXDOMAIN, LifetimeTimeout, NoNameservers
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from tests.support.pair import ROOT
 from webapp import names
