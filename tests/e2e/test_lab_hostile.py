@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -43,11 +44,12 @@ def dot_env() -> Iterator[Callable[[bytes], None]]:
         file.write_bytes(before)
 
 
-@pytest.mark.parametrize("word", WORDS)
 def test_wrong_arguments_are_refused_before_anything_is_done(
-    word: str, request: pytest.FixtureRequest
+    request: pytest.FixtureRequest,
 ) -> None:
-    for argument in WRONG if request.config.option.long else WRONG[:1]:
+    """Each word with each of them with --long; tests/unit/test_lab.py has one for each word."""
+    some = [("up", WRONG[2]), ("run", WRONG[1]), ("doctor", WRONG[3]), ("test", WRONG[4])]
+    for word, argument in product(WORDS, WRONG) if request.config.option.long else some:
         done = lab(word, argument)
         assert done.returncode == 2, (argument, done.stderr)
         assert done.stdout == ""
