@@ -7,7 +7,7 @@
   7   connection refused, unreachable, or broken before the whole answer; TLS failed
   22  HTTP status 400 or above
   23  the output could not be written, such as a pipe that nobody reads any more
-  28  connecting or reading timed out
+  28  connecting timed out, or the whole answer took too long
 
 Without URL it calls CLIENT_URL, else http://webapp:8000/. The exit codes are curl's. A run returns
 that of its last failed call, a service (--count 0) that of its last call. SIGINT and SIGTERM end it

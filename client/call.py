@@ -4,21 +4,22 @@ import json
 import socket
 import time
 from datetime import UTC, datetime
+from http.client import HTTPResponse, RemoteDisconnected
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import Retry, exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
-from urllib3.exceptions import HTTPError as Urllib3Error
-from urllib3.util import Retry
 
 from client.report import Result, plain
 from client.resolver import IN_POD
 
+Pair = tuple[float, float]
 BODY_LIMIT = 1024 * 1024  # bytes that are read; a longer answer is one by a service unknown
-
+HEADERS = {"Accept": "application/json", "User-Agent": "two-bridges-client"}
 _PORT = "Check that it listens on 0.0.0.0, on its container's own port, and still has that address"
 _READY = "Check that the Service has ready pods: kubectl get endpointslices"
 _TLS = "Check that it speaks TLS, with a certificate for this name"
@@ -36,9 +37,32 @@ CAUSES = (
 )
 
 
+class _Answer(HTTPResponse):
+    """Limits the whole answer, head and body; a socket limits each read, so nothing that drips."""
+
+    def begin(self) -> None:
+        raw: Any = self.fp.raw
+        sock, read, end = raw._sock, raw.readinto, time.monotonic() + raw._sock.gettimeout()
+
+        def readinto(buffer: Any) -> Any:
+            if (left := end - time.monotonic()) <= 0:
+                raise TimeoutError("timed out")
+            sock.settimeout(left)
+            if not (got := read(buffer)) and self.headers is None:  # else a head cut off is whole
+                raise RemoteDisconnected("Remote end closed connection without response")
+            return got
+
+        raw.readinto = readinto
+        super().begin()
+        while self.status < 200:  # not yet the answer (RFC 9110, 15.2)
+            self.headers = None  # type: ignore[assignment]
+            super().begin()
+
+
 class _Connection(HTTPConnection):
     """Tries the addresses of its name in their order, as its parent does, and notes them."""
 
+    response_class = _Answer
     addresses: ClassVar[tuple[str, ...]] = ()  # of the class: a client makes one call at a time
     address: ClassVar[str | None] = None
 
@@ -63,13 +87,6 @@ class _Connection(HTTPConnection):
 class _TlsConnection(_Connection, HTTPSConnection): ...
 
 
-class _Adapter(HTTPAdapter):
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        pool.ConnectionCls = _TlsConnection if pool.scheme == "https" else _Connection
-        return pool
-
-
 class _Retry(Retry):
     def increment(self, *args: Any, **kwargs: Any) -> Self:
         # To keep the connection, the rest of the answer would be read, which may never end.
@@ -78,37 +95,29 @@ class _Retry(Retry):
         return super().increment(*args, **kwargs)
 
 
-class Caller(requests.Session):
+class Caller(HTTPAdapter):
     """Calls one URL again and again; keeps a connection that works. All times are in seconds."""
 
-    def __init__(
-        self, url: str, timeouts: tuple[float, float], retries: int, wait: float, longest: float
-    ) -> None:
-        super().__init__()
-        # An HTTP_PROXY that Docker's client configuration injects would carry calls off the bridge.
-        self.trust_env = False
-        self.headers = {"Accept": "application/json", "User-Agent": "two-bridges-client"}
+    # No session: it follows redirects, hoards cookies, heeds the HTTP_PROXY that Docker injects.
+    def __init__(self, url: str, timeouts: Pair, retries: int, waits: Pair) -> None:
+        rules: dict[str, Any] = {"status_forcelist": range(500, 600), "raise_on_status": False}
+        rules |= {"backoff_factor": waits[0] / 2, "backoff_max": waits[1]}
+        super().__init__(max_retries=_Retry(retries, respect_retry_after_header=False, **rules))
         self._url, self._timeouts, self._retries = url, timeouts, retries
-        retry = _Retry(
-            retries,
-            status_forcelist=range(500, 600),
-            raise_on_status=False,
-            respect_retry_after_header=False,
-            backoff_factor=wait / 2,
-            backoff_max=longest,
-        )
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, _Adapter(max_retries=retry))
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """A redirect is an answer. To find its target, requests would read all of its body."""
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a pool whose connections are ours."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = _TlsConnection if pool.scheme == "https" else _Connection
+        return pool
 
     def call(self, n: int) -> Result:
         """Make call number `n`, with its retries. Never raises for a call that fails."""
         result = Result(n, self._url, urlsplit(self._url).hostname or "")
         started, known = time.perf_counter(), _Connection.addresses
         try:
-            with self.get(self._url, timeout=self._timeouts, stream=True) as response:
+            request = requests.Request("GET", self._url, HEADERS).prepare()
+            with self.send(request, stream=True, timeout=self._timeouts) as response:
                 raw: Any = response.raw
                 result.status, result.attempts = raw.status, len(raw.retries.history) + 1
                 if raw.status < 400:
@@ -116,7 +125,7 @@ class Caller(requests.Session):
                 else:
                     result.code, result.error = 22, f"HTTP status {raw.status}"
                     result.cure = _PATH if raw.status < 500 else _LOG
-        except (requests.RequestException, Urllib3Error, TimeoutError) as error:
+        except (requests.RequestException, exceptions.HTTPError) as error:
             result.attempts += 0 if result.status else self._retries
             chain: list[BaseException] = [error]
             while cause := chain[-1].__cause__ or chain[-1].__context__:
@@ -138,12 +147,9 @@ class Caller(requests.Session):
 
     def _hostname(self, raw: Any) -> str | None:
         """Return who answered: the "hostname" of a JSON object, if the body is one that has it."""
-        deadline, body = time.monotonic() + self._timeouts[1], b""
-        # read1 returns what is there; the other ways wait until their buffer is full.
+        body = b""
         while len(body) <= BODY_LIMIT and (chunk := raw.read1(65536)):
             body += chunk
-            if time.monotonic() > deadline:
-                raise TimeoutError("timed out before the whole answer")
         try:
             name = json.loads(body)["hostname"]
         except (ValueError, TypeError, KeyError, RecursionError):

@@ -1,13 +1,12 @@
 """The command: checks the settings, calls again and again, says what happened."""
 
-import itertools
 import os
 import re
 import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,7 +57,7 @@ TIMEOUT = click.FloatRange(0, 86400, min_open=True)
 @_option("--count", WHOLE, 1, "Calls; 0 is for ever, as a service, which waits after failures.")
 @_option("--interval", SECONDS, 1.0, "Wait between two calls.")
 @_option("--connect-timeout", TIMEOUT, 3.0, "Per address. Of a look-up: man resolv.conf.")
-@_option("--read-timeout", TIMEOUT, 5.0, "Longest silence, and for all of the answer's body.")
+@_option("--read-timeout", TIMEOUT, 5.0, "For the whole answer, head and body.")
 @_option("--retries", WHOLE, 0, "Without an answer, or after a 5xx. The first does not wait.")
 @_option("--backoff-max", SECONDS, 8.0, "Longest wait after failures; it doubles up to it.")
 @_option("--format", click.Choice(["text", "json"]), "text", "For people, or JSON lines.")
@@ -80,24 +79,24 @@ def command(url: str, count: int, interval: float, state: str, check: bool, **re
 
     as_json = rest["format"] == "json"
     timeouts = rest["connect_timeout"], rest["read_timeout"]
-    retries, longest_wait = rest["retries"], rest["backoff_max"]
+    retries, waits = rest["retries"], (max(interval, 0.1), rest["backoff_max"])
     # Seconds until the next call is recorded at the latest, on a busy machine.
-    longest_call = (retries + 1) * (2 * timeouts[0] + 3 * timeouts[1] + longest_wait) + 5
-    pause, backoff = 0.0, (first := max(interval, 0.1))
+    longest_call = (retries + 1) * (2 * timeouts[0] + 3 * timeouts[1] + waits[1]) + 5
+    pause, backoff = 0.0, waits[0]
     summary, record = Summary(), Record(state) if state and not count else None
-    with suppress(KeyboardInterrupt), Caller(url, timeouts, retries, first, longest_wait) as caller:
-        for n in range(1, count + 1) if count else itertools.count(1):
+    with suppress(KeyboardInterrupt), closing(Caller(url, timeouts, retries, waits)) as caller:
+        while not count or summary.calls < count:
             # Signals come through only here, so that no line of output is cut in half.
             held = signal.pthread_sigmask(signal.SIG_SETMASK, ())
             time.sleep(pause)
-            result = caller.call(n)
+            result = caller.call(summary.calls + 1)
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
             summary.add(result)
             text = text_line(result, where := look())
             _say(json_line(result, where) if as_json else text)
             failed = result.code and not count
-            pause = max(interval, min(backoff, longest_wait)) if failed else interval
-            backoff = min(2 * backoff, 86400) if failed else first
+            pause = max(interval, min(backoff, waits[1])) if failed else interval
+            backoff = min(2 * backoff, 86400) if failed else waits[0]
             if record:
                 record.write(result.code, text, pause + longest_call)
     code = summary.last_failed if count else summary.last

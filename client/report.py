@@ -21,11 +21,7 @@ def plain(text: str, limit: int = 200) -> str:
 
 @dataclass
 class Result:
-    """How a call ended: at which step, and with which of the exit codes.
-
-    The name resolved to `addresses`; `address` is the one connected to, or tried last.
-    `ms` are milliseconds from the look-up to the last byte, all attempts together.
-    """
+    """How a call ended: at which step, and with which of the exit codes."""
 
     n: int
     url: str
@@ -34,9 +30,9 @@ class Result:
     step: str = "ask"
     code: int = 0
     status: int | None = None
-    addresses: tuple[str, ...] = ()
-    address: str | None = None
-    ms: float = 0.0
+    addresses: tuple[str, ...] = ()  # that the name resolved to
+    address: str | None = None  # connected to, or tried last
+    ms: float = 0.0  # milliseconds from the look-up to the last byte, all attempts together
     answered_by: str | None = None
     error: str | None = None
     cure: str | None = None

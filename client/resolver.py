@@ -35,11 +35,10 @@ class Resolver(NamedTuple):
 
 def look() -> Resolver:
     """Read the resolver afresh: Docker rewrites the file when a container joins a network."""
-    interfaces, lines = set[str](), list[str]()
+    interfaces, fields = set[str](), list[list[str]]()
     with suppress(OSError):
         interfaces = {name for _, name in socket.if_nameindex()}
-        lines = RESOLV_CONF.read_text(encoding="utf-8", errors="replace").splitlines()
-    fields = (line.split() for line in lines)
+        fields = [line.split() for line in RESOLV_CONF.read_text("utf-8", "replace").splitlines()]
     servers = tuple(f[1] for f in fields if len(f) > 1 and f[0] == "nameserver")
     if "127.0.0.11" in servers:
         return Resolver(servers, *USER_DEFINED)

@@ -21,8 +21,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.register_error_handler(HTTPException, answers.on_error)
     app.after_request(answers.harden)
     app.add_url_rule("/healthz", view_func=lambda: {"status": "ok"})  # no answer: restart me
-    app.register_blueprint(identity.bp)
-    app.register_blueprint(names.bp)
-    app.register_blueprint(observe.bp)
-    app.register_blueprint(faults.bp if settings.faults else faults.off)
+    app.add_url_rule("/openapi.json", "openapi", lambda: app.send_static_file("openapi.json"))
+    for bp in (identity.bp, names.bp, observe.bp, faults.bp if settings.faults else faults.off):
+        app.register_blueprint(bp)
     return app

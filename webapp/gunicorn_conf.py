@@ -18,6 +18,7 @@ threads = settings.threads
 preload_app = True  # imported once and shared: 19 MB less, and a broken app fails before it listens
 keepalive = 5  # above the client's 1 s interval, so that it can stay on one connection
 graceful_timeout = 8  # after SIGTERM, to finish what is in flight; Docker kills after 10
+forwarded_allow_ips = ""  # no proxy before it is known, so no header of one is believed
 logger_class = "webapp.observe.Observer"
 control_socket_disable = True  # needs a writable home, which a read-only container lacks
 # Heartbeats and metrics are files in memory: a slow disk would stall the workers.

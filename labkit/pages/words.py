@@ -253,7 +253,7 @@ def page_named(text: str, fault: bool = False) -> Page:
     if fault and "-" not in text:
         number = f"{FAULTS}-{number}"
     labs, faults = [x for x in paths if "-" not in x], [x for x in paths if "-" in x]
-    if number not in (faults if fault else paths):
+    if not text or number not in (faults if fault else paths):
         what = "fault" if fault else "page"
         spans = [f"{some[0]} to {some[-1]}" for some in (labs, faults) if some]
         known = f"1 to {len(faults)}" if fault else ", ".join(spans) or "none"
