@@ -52,16 +52,16 @@ GOES = """
     scripts/nodes.sh scripts/rename.py tests/browser/* tests/chaos/* tests/deploy/*
     tests/pages/* tests/e2e/test_bench* tests/unit/test_bench* tests/support/chaos*
     tests/e2e/test_compare.py tests/e2e/test_engines.py tests/e2e/test_examine.py
-    tests/e2e/test_load.py tests/e2e/test_names_table.py tests/e2e/test_nodes.py
-    tests/e2e/test_readme.py tests/e2e/test_scripts.py tests/e2e/test_swarm.py
-    tests/e2e/test_terminal.py tests/e2e/test_trace* tests/support/browser.py
-    tests/support/columns.py tests/support/docker-bridges.* tests/support/lab.py
-    tests/support/machine.py tests/support/mutants.py tests/support/nodes.py
-    tests/support/pages.py tests/support/pictures.py tests/support/readme.py
-    tests/support/terminal.py tests/support/verified.py tests/unit/test_doctor*
-    tests/unit/test_draw.py tests/unit/test_extend.py tests/unit/test_lab_*
-    tests/unit/test_labkit_* tests/unit/test_labs_index.py tests/unit/test_pages_*
-    tests/unit/test_trace_* tests/unit/test_verified.py
+    tests/e2e/test_lab_hostile.py tests/e2e/test_load.py tests/e2e/test_names_table.py
+    tests/e2e/test_nodes.py tests/e2e/test_readme.py tests/e2e/test_scripts.py
+    tests/e2e/test_swarm.py tests/e2e/test_terminal.py tests/e2e/test_trace*
+    tests/support/browser.py tests/support/columns.py tests/support/docker-bridges.*
+    tests/support/lab.py tests/support/machine.py tests/support/mutants.py
+    tests/support/nodes.py tests/support/pages.py tests/support/pictures.py
+    tests/support/readme.py tests/support/terminal.py tests/support/verified.py
+    tests/unit/test_doctor* tests/unit/test_draw.py tests/unit/test_extend.py
+    tests/unit/test_lab_* tests/unit/test_labkit_* tests/unit/test_labs_index.py
+    tests/unit/test_pages_* tests/unit/test_trace_* tests/unit/test_verified.py
 """
 README = "scripts/README.lean"
 # They rename the original, which a fork no longer is.

@@ -11,7 +11,8 @@ GUIDE = ROOT / "docs" / "extend.md"
 
 def test_its_patches_apply_in_its_order(tmp_path: Path) -> None:
     (greet,) = re.findall(r"^```diff\n(.+?)^```$", GUIDE.read_text(encoding="utf-8"), re.M | re.S)
-    patches = [greet, (ROOT / "docs" / "extend" / "database.patch").read_text(encoding="utf-8")]
+    files = (ROOT / "docs" / "extend" / f"{name}.patch" for name in ("describe", "database"))
+    patches = [greet, *(file.read_text(encoding="utf-8") for file in files)]
     for name in re.findall(r"^--- a/(.+)$", "".join(patches), re.M):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
