@@ -13,7 +13,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pytest
@@ -182,35 +182,46 @@ BODIES = (
     b"1;" + b"x" * 9000, b"0\r\nA: " + b"x" * 9000, b"GET /status/200 HTTP/1.1\r\n\r\n", b"\0" * 99,
 )  # fmt: skip
 
-methods = st.sampled_from(["GET"] * 6 + ["HEAD", "OPTIONS", "POST", "TRACE", "CONNECT", "BREW", ""])
-names = st.text(max_size=80).map(lambda name: f"/resolve?name={quote(name, errors='ignore')}")
 junk = st.binary(max_size=40).map(lambda some: some.decode("latin-1"))
-paths = (
-    st.sampled_from(PATHS) | names | junk.map(lambda some: "/" + some) | names.map("/x{}".format)
-)
+names = st.text(max_size=80).map(lambda name: f"/resolve?name={quote(name, errors='ignore')}")
+good_names, good_paths = st.sampled_from(NAMES), st.sampled_from(PATHS) | names
 long_paths = st.integers(1000, 9000).map(lambda n: "/resolve?name=" + "a." * n)
-versions = st.sampled_from(["HTTP/1.1"] * 6 + ["HTTP/1.0", "HTTP/0.9", "HTTP/2.0", "HTTP/11", ""])
-fields = st.tuples(st.sampled_from(NAMES) | junk, st.sampled_from(VALUES) | junk)
-heads = st.lists(fields, max_size=4) | st.just([("a", "b")] * 150)
+values = st.sampled_from(VALUES) | junk
+methods = st.sampled_from(["GET", "GET", "HEAD", "OPTIONS", "POST", "BREW"])
+# What a server has to look at, each with what may stand there instead.
+PARTS: dict[str, tuple[st.SearchStrategy[Any], st.SearchStrategy[Any]]] = {
+    "method": (methods, st.sampled_from(["TRACE", "CONNECT", ""]) | junk),
+    "path": (good_paths, long_paths | junk.map(lambda some: "/" + some)),
+    "version": (st.just("HTTP/1.1"), st.sampled_from(["HTTP/1.0", "HTTP/0.9", "HTTP/2.0", ""])),
+    "heads": (
+        st.lists(st.tuples(good_names, values), max_size=2),
+        st.lists(st.tuples(good_names | junk, values), max_size=9) | st.just([("a", "b")] * 150),
+    ),
+    "end": (st.just("\r\n"), st.sampled_from(["\n", "\r", "\r\n ", "\0\r\n"])),
+    "body": (st.just(b""), st.sampled_from(BODIES)),
+}
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> bytes:
-    """One request, or what looks like one."""
-    if draw(st.integers(0, 9)) == 0:
-        return draw(st.binary(max_size=200))
-    line = f"{draw(methods)} {draw(paths | long_paths)} {draw(versions)}"
-    lines = [line, "Host: webapp", *(f"{name}: {value}" for name, value in draw(heads)), "", ""]
-    end = draw(st.sampled_from(["\r\n"] * 9 + ["\n"]))
-    return end.join(lines).encode("latin-1", "ignore") + draw(st.sampled_from(BODIES))
+    """One request with one part of it spoilt, or none, or what is no request at all."""
+    spoilt = draw(st.sampled_from(["", "", "", *PARTS, "all"]))
+    if spoilt == "all":
+        return bytes(draw(st.binary(max_size=200)))
+    drawn = {part: draw(some[part == spoilt]) for part, some in PARTS.items()}
+    heads = [f"{name}: {value}" for name, value in drawn["heads"]]
+    line = f"{drawn['method']} {drawn['path']} {drawn['version']}"
+    text = drawn["end"].join([line, "Host: webapp", *heads, "", ""])
+    return text.encode("latin-1", "ignore") + bytes(drawn["body"])
 
 
 @st.composite
 def sent(draw: st.DrawFn) -> tuple[bytes, ...]:
-    """A connection's bytes, in pieces: up to three requests, perhaps cut off."""
+    """A connection's bytes: one to three requests, at once, in two pieces, or cut off."""
     whole = b"".join(draw(st.lists(requests(), min_size=1, max_size=3)))
-    cut, end = draw(st.integers(0, len(whole))), draw(st.integers(0, 4 * len(whole)))
-    return whole[:cut], whole[cut : max(cut, end)]
+    cut = draw(st.integers(0, len(whole)))
+    pieces = draw(st.sampled_from(["one", "one", "two", "cut off"]))
+    return {"one": (whole,), "two": (whole[:cut], whole[cut:]), "cut off": (whole[:cut],)}[pieces]
 
 
 def asked_for(status: int, request: bytes) -> bool:

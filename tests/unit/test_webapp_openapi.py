@@ -51,6 +51,8 @@ PROVOKED = {
     },
     "/delay/{seconds}": {"200": "/delay/0", "400": "/delay/11", "404": "/delay/soon"},
     "/status/{code}": {
+        "204": "/status/204",
+        "304": "/status/304",
         "2XX": "/status/200",
         "3XX": "/status/300",
         "4XX": "/status/600",
