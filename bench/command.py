@@ -29,12 +29,12 @@ from labkit.table import table
 PAGE = ROOT / "docs" / "benchmarks.md"
 Measure = Callable[[Project, int], list[Figure]]
 ROWS: dict[str, tuple[str, int, Measure]] = {
-    "a": ("requests/s and p99, against four other servers", 11, load.answers),
-    "b": ("by name against by address", 9, load.names),
+    "a": ("requests/s and p99, against other servers", 9, load.answers),
+    "b": ("by name against by address", 7, load.names),
     "c": ("size of the image, and what its compiled files are for", 3, lifecycle.images),
-    "d": ("an edited line until it is answered", 5, lifecycle.edits),
+    "d": ("an edited line until it is answered", 4, lifecycle.edits),
     "e": ("start of the pair", 7, lifecycle.starts),
-    "f": ("memory", 3, load.held),
+    "f": ("memory", 2, load.held),
     "g": ("1, 10, 50 and 200 replicas", 1, load.replicas),
     "h": ("each lab page", 1, lifecycle.pages),
 }

@@ -1,6 +1,7 @@
 """What is measured lives here: made on the engine under one label, and removed by it."""
 
 import contextlib
+import copy
 import http.client
 import os
 import re
@@ -168,11 +169,17 @@ class Project:
         self.files = [self.folder / "compose.yaml", *(HERE / more for more in over)]
         (self.folder / ".env").write_text(f"WEBAPP_PORT={self.port}\n")
 
+    def over(self, name: str) -> "Project":
+        """The same project with one file more of bench/ laid over it."""
+        other = copy.copy(self)
+        other.files = [*self.files, HERE / name]
+        return other
+
     def words(self, *words: str) -> tuple[str, ...]:
         """The command `docker WORDS` is: Compose, for this project."""
         files = (word for file in self.files for word in ("--file", str(file)))
         where = ("--project-directory", str(self.folder), "--project-name", self.name)
-        return ("compose", *files, *where, *words)
+        return ("compose", "--parallel", "8", *files, *where, *words)
 
     def compose(self, *words: str) -> str:
         """Run it to its end."""
