@@ -23,7 +23,7 @@ from pathlib import Path
 from bench import lifecycle, load
 from bench.engine import LABEL, NAME, ROOT, Project, remove_all, run, say
 from bench.figures import HEAD, Figure, markdown, rewritten, rows
-from labkit import UsageError, docker
+from labkit import docker
 from labkit.table import table
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -59,9 +59,12 @@ def rounds(text: str) -> int:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of `./lab bench`."""
-    parser.add_argument("rows", metavar="ROW", nargs="*", type=row, help="only these; else all")
+    which = parser.add_mutually_exclusive_group()  # a table is of one run
+    which.add_argument(
+        "rows", metavar="ROW", nargs="*", type=row, default=[], help="only these; else all"
+    )
+    which.add_argument("--write", action="store_true", help="all, and into docs/benchmarks.md")
     parser.add_argument("--rounds", metavar="N", type=rounds, help="instead of a row's own number")
-    parser.add_argument("--write", action="store_true", help="put all rows into docs/benchmarks.md")
 
 
 def machine(pair: Project) -> str:
@@ -96,8 +99,6 @@ def measure(wanted: list[str], number: int | None) -> tuple[str, dict[str, list[
 def main(args: argparse.Namespace) -> int:
     """Measure, print, clean up; return the exit code."""
     wanted = [one for one in ROWS if one in (args.rows or ROWS)]
-    if args.write and wanted != list(ROWS):
-        raise UsageError(f"--write with {' '.join(wanted)}: expected all rows, of one run")
     rewritten(PAGE.read_text("utf-8"), "")  # told now where the page is not as it has to be
     with (Path(tempfile.gettempdir()) / f"{NAME}.lock").open("w") as lock:
         try:

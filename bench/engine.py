@@ -155,8 +155,7 @@ class Project:
         sources: tuple[str, ...] = SOURCES,
         over: tuple[str, ...] = ("compose.yaml",),
     ) -> None:
-        self.name, self.folder = f"{NAME}-{name}", folder / name
-        self.folder.mkdir()
+        self.name, self.folder = f"{NAME}-{name}", Path(tempfile.mkdtemp(dir=folder))
         self.answer = "ok"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
