@@ -100,7 +100,8 @@ def main(args: argparse.Namespace) -> int:
     """Measure, print, clean up; return the exit code."""
     wanted = [one for one in ROWS if one in (args.rows or ROWS)]
     rewritten(PAGE.read_text("utf-8"), "")  # told now where the page is not as it has to be
-    with (Path(tempfile.gettempdir()) / f"{NAME}.lock").open("w") as lock:
+    engine = run("info", "--format", "{{.ID}}").replace(":", "")
+    with (Path(tempfile.gettempdir()) / f"{NAME}-{engine}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

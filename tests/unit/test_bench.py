@@ -1,7 +1,9 @@
 """`./lab bench` without an engine: what wrk says, the arithmetic, the page, the arguments."""
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,9 +30,9 @@ Transfer/sec:      4.00MB
 """
 
 
-def lab(*words: str) -> subprocess.CompletedProcess[str]:
+def lab(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     argv = ["./lab", "bench", *words]
-    return subprocess.run(argv, cwd=ROOT, text=True, capture_output=True, check=False)
+    return subprocess.run(argv, cwd=ROOT, env=env, text=True, capture_output=True, check=False)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,9 @@ def test_the_table_stands_between_the_markers_and_the_rest_stays() -> None:
     assert rewritten(new, "old") == page
 
 
-@pytest.mark.parametrize("page", ["", BEGIN, f"{END}\n{BEGIN}", f"{BEGIN}{BEGIN}{END}{BEGIN}"])
+@pytest.mark.parametrize(
+    "page", ["", BEGIN, f"{END}\n{BEGIN}", f"{BEGIN}{END}{BEGIN}", f"{BEGIN}{END}{END}"]
+)
 def test_a_page_without_its_markers_is_left_alone(page: str) -> None:
     with pytest.raises(Failed, match="expected <!-- bench: begin -->"):
         rewritten(page, "table")
@@ -125,17 +129,17 @@ def test_bench_explains_itself_and_is_in_the_list() -> None:
     ],
 )
 def test_wrong_arguments_end_with_2_before_anything_is_looked_for(
-    words: list[str], told: str
+    words: list[str], told: str, tmp_path: Path
 ) -> None:
-    done = lab(*words)
+    (docker := tmp_path / "docker").write_text("#!/bin/sh\nexit 1\n")  # no engine to go on with
+    docker.chmod(0o755)
+    done = lab(*words, env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
 
 
 def test_without_an_engine_it_ends_with_3(tmp_path: Path) -> None:
-    argv = ["/usr/bin/env", f"PATH={tmp_path}", subprocess.check_output(
-        ["python3", "-c", "import sys; print(sys.executable)"], text=True).strip(),
-        "-m", "bench", "e"]  # fmt: skip
-    done = subprocess.run(argv, cwd=ROOT, text=True, capture_output=True, check=False)
+    argv, env = [sys.executable, "-m", "bench", "e"], {"PATH": str(tmp_path)}
+    done = subprocess.run(argv, cwd=ROOT, env=env, text=True, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.endswith("lab: docker is not installed: ./lab up installs it\n")
