@@ -16,6 +16,7 @@ words='  up        start the pair; on a bare Debian or Ubuntu, install the engin
   fix       apply the solution of a fault of lab 08: ./lab fix N
   nodes     three engines, as the nodes of lab 09: ./lab nodes up|down|status
   record    write the outputs of a real run into a lab page: ./lab record NN
+  bench     the sample measured beside its peers: ./lab bench [ROW ...]
   rename    make a fork yours: ./lab rename NAME [--dry-run] [--without-labs]
   test      everything that CI checks, or one part of it
   help      this list'
@@ -26,7 +27,7 @@ labs_word() { # WORD ARG...: returns where the word is one of lab's own
     "doctor ") ;;
     "compare "* | "trace "* | "draw "* | "doctor "* | "run "* | "check "* | "clean "* | "break "* | "fix "*) hand_over "$@" ;;
     "record "*" --engine "*) on_engine "${4:-}" record "$2" ;;
-    "record "*) hand_over "$@" ;;
+    "record "* | "bench "*) hand_over "$@" ;;
     "nodes "*) exec scripts/nodes.sh "${@:2}" ;;
     "rename "*) rename "${@:2}" && exit ;;
     "test --engine "*) source scripts/tests.sh && venv && on_engine "${3:-}" test "${@:4}" ;;
@@ -50,6 +51,7 @@ Three engines on this machine, as the nodes of lab 09; needs root on Linux.
                   or newest (Debian testing's)"
       ;;
     rename) need_python && exec python3 scripts/rename.py -h ;;
+    bench) need_python && exec python3 -m bench -h ;;
     compare | trace | draw | doctor | run | check | clean | break | fix | record) need_python && exec python3 -m labkit "$1" -h ;;
     *) return ;;
   esac
@@ -79,15 +81,17 @@ on_engine() { # NAME WORD ARG...: on an engine of another version, beside the ho
   exec scripts/engines.sh "$1" ./lab "${@:2}"
 }
 
-hand_over() { # WORD ARG...: to labkit
+hand_over() { # WORD ARG...: to labkit, or to bench
+  local module=(labkit "$1")
+  [ "$1" != bench ] || module=(bench)
   need_python
-  python3 -m labkit parse "$@" || exit # what is wrong with them is told before anything is built
+  python3 -m "${module[0]}" parse "${module[@]:1}" "${@:2}" || exit # what is wrong with them is told before anything is built
   case "$1" in
-    run | record | compare) { prepare && build; } >&2 ;; # the output is the word's own
+    run | record | compare | bench) { prepare && build; } >&2 ;; # the output is the word's own
     break) has_images alpine "${images[@]}" || { prepare && build; } >&2 ;;
   esac
   keep_log
-  exec python3 -m labkit "$@"
+  exec python3 -m "${module[@]}" "${@:2}"
 }
 
 # kubectl renders deploy/kubernetes for the tests; no cluster is needed.
