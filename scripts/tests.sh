@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # lab sets state, and reads end_with
 # What `./lab test` runs. Read by lab, whose functions it uses: step, must, die, bad, prepare, build.
 
-parts=(lint unit deploy e2e browser labs)
+parts=(lint unit deploy e2e chaos browser labs)
 
 run_tests() { # [--engine NAME] [PART [ARG...]]
   local part=${1:-all} failed=
@@ -12,12 +12,12 @@ run_tests() { # [--engine NAME] [PART [ARG...]]
   [ $# = 0 ] || shift
   case "$part" in
     all | lint) [ $# = 0 ] || bad "test${part#all}" "$1" ;;
-    unit | deploy | e2e | browser | labs) ;;
+    unit | deploy | e2e | chaos | browser | labs) ;;
     *) die 2 "test: unknown part '$part': expected ${parts[*]}" ;;
   esac
   venv
   case "$part" in unit | deploy) ;; *) prepare ;; esac
-  case "$part" in all | e2e | browser | labs) build ;; esac
+  case "$part" in all | e2e | chaos | browser | labs) build ;; esac
   [ "$part" = all ] || parts=("$part")
   for part in "${parts[@]}"; do timed "$part" "$@" || failed="$failed $part"; done
   [ -z "$failed" ] || die 1 "failed:$failed"
@@ -95,6 +95,9 @@ test_deploy() {
 }
 
 test_e2e() { pytest tests/e2e -n 2 --dist loadfile "$@"; }
+
+# A failure says how to replay its sequence of faults.
+test_chaos() { pytest tests/chaos -n 2 --dist loadfile "$@"; }
 
 # The page in a real browser: its pictures are in .lab/artefacts.
 test_browser() {
