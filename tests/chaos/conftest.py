@@ -1,4 +1,4 @@
-"""What the chaos tests share: a seed, a pair for each file, and a line for each fault at the end."""
+"""What the chaos tests share: a seed, a pair for each file, a line for each fault at the end."""
 
 import os
 import random

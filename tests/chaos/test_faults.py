@@ -15,6 +15,7 @@ def test_a_fault_is_told_by_its_kind(trouble: Troubled, tell: Tell, name: str) -
     tell(f"{name}: {outcome}")
     told, fault = codes(trouble.lines(mark)["client"]), FAULTS[name]
     assert fault.told <= told <= fault.told | fault.also
+    assert bool(told) == bool(fault.told | fault.also)  # felt at all
     assert outcome.lost == 0
     assert trouble.lives() == lives
 

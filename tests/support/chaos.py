@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from threading import Thread
 from typing import Any, NamedTuple
 
@@ -30,8 +31,8 @@ Tell = Callable[[str], None]
 class Tally(NamedTuple):
     """What became of calls, as a client has it, and how many a webapp says it has answered.
 
-    Sent are requests, those of a call made again too; lost is a call that failed and that no
-    answered one of the same client follows.
+    Sent are requests tried. Lost is a call for which the client gave up to try again, or that
+    failed without an answered one of the same client after it.
     """
 
     sent: int
@@ -50,10 +51,11 @@ class Tally(NamedTuple):
 def tally(runs: list[Lines]) -> Tally:
     """Count what several clients have told."""
     calls = [[line for line in lines if line["event"] == "call"] for lines in runs]
-    sent = sum(call["attempts"] for run in calls for call in run)
+    sent = sum(call["attempts"] for call in chain(*calls))
     ends = [[call["ok"] for call in run] for run in calls]
     answered = sum(map(sum, ends))
-    lost = sum([*reversed(run), True].index(True) for run in ends)
+    gave_up = [c for c in chain(*calls) if c["attempts"] > 1 and not c["ok"] and not c["status"]]
+    lost = len(gave_up) + sum([*reversed(run), True].index(True) for run in ends)
     return Tally(sent, answered, sent - answered - lost, lost)
 
 
@@ -75,7 +77,7 @@ class Following:
         self.lines: Lines = []
         argv = ["docker", "logs", "--follow", container]
         self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self._thread = Thread(target=self._read)
+        self._thread = Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
@@ -155,8 +157,8 @@ class Troubled(Pair):
         for name in CLIENTS:
             until(partial(answered, name))
 
-    def settle(self) -> Tally:
-        """End both clients, hold all that they have told against the webapp's log, return it."""
+    def settle(self) -> str:
+        """End both clients, and hold all that they have told against the webapp's log."""
         peak = self.peak()
         docker("stop", *map(self.container, CLIENTS))
         runs = [one.whole() for one in self.followed.values()]
@@ -171,6 +173,6 @@ class Troubled(Pair):
         # What was answered and did not arrive: in each fault, after each timeout, at the end.
         timeouts = sum(call["code"] == 28 for call in runs[0][:-1])
         cut = len(CLIENTS) * (self.faults + timeouts + 1)
-        assert -self.unsaid <= outcome.served - outcome.answered <= cut
+        assert -self.unsaid <= outcome.served - outcome.answered <= cut, (outcome, self.unsaid, cut)
         assert peak <= PEAK
-        return outcome
+        return f"{outcome}; the clients' memory: {peak} KiB at most"

@@ -121,7 +121,6 @@ def empty_tmp(pair: Troubled) -> None:
 
 def resolver(pair: Troubled, do: str) -> None:
     """Drop what comes to Docker's DNS server, which is on each container's own loopback."""
-    docker("build", "--quiet", "--tag", TOOLS, "--file", "labs/tools.Dockerfile", "labs")
     for service in CLIENTS:
         at = ("--network", f"container:{pair.container(service)}", "--cap-add", "NET_ADMIN")
         drop = ("iptables", do, "INPUT", "-i", "lo", "-p", "udp", "-j", "DROP")
@@ -130,6 +129,7 @@ def resolver(pair: Troubled, do: str) -> None:
 
 def silence_resolver(pair: Troubled) -> None:
     """And end the connections, as those that are kept need no name."""
+    docker("build", "--quiet", "--tag", TOOLS, "--file", "labs/tools.Dockerfile", "labs")
     resolver(pair, "-I")
     docker("restart", pair.container("webapp"))
 
