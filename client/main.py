@@ -48,8 +48,8 @@ def _say(line: str) -> None:
         os._exit(23)  # sys.exit would flush once more, and fail a second time
 
 
-WHOLE, SECONDS = click.IntRange(0), click.FloatRange(0, 86400)
-TIMEOUT = click.FloatRange(0, 86400, min_open=True)
+WHOLE, TRIES = click.IntRange(0), click.IntRange(0, 500)  # urllib3 recurses with each retry
+SECONDS, TIMEOUT = click.FloatRange(0, 86400), click.FloatRange(0, 86400, min_open=True)
 
 
 @click.command(help=WHAT, epilog="\b\n" + CODES, context_settings={"max_content_width": 100})
@@ -58,7 +58,7 @@ TIMEOUT = click.FloatRange(0, 86400, min_open=True)
 @_option("--interval", SECONDS, 1.0, "Wait between two calls.")
 @_option("--connect-timeout", TIMEOUT, 3.0, "Per address. Of a look-up: man resolv.conf.")
 @_option("--read-timeout", TIMEOUT, 5.0, "For the whole answer, head and body.")
-@_option("--retries", WHOLE, 0, "Without an answer, or after a 5xx. The first does not wait.")
+@_option("--retries", TRIES, 0, "Without an answer, or after a 5xx. The first does not wait.")
 @_option("--backoff-max", SECONDS, 8.0, "Longest wait after failures; it doubles up to it.")
 @_option("--format", click.Choice(["text", "json"]), "text", "For people, or JSON lines.")
 @_option("--state", click.Path(dir_okay=False, readable=False), None, "A service's last call.")

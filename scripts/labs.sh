@@ -2,7 +2,7 @@
 # What `./lab` does for the labs and for this project as a template: its words, and their parts of
 # `./lab test`. Read by lab, whose functions it uses; `./lab rename NAME --without-labs` leaves it out.
 
-parts=(lint unit deploy e2e browser labs) bare="unit deploy"
+parts=(lint unit deploy e2e chaos browser labs) bare="unit deploy"
 words='  up        start the pair; on a bare Debian or Ubuntu, install the engine first
   down      stop the pair and remove its containers and its network
   compare   the same two images on both bridges, side by side
@@ -99,6 +99,9 @@ test_deploy() {
   command -v kubectl >/dev/null || apt_get "kubectl is missing" kubectl kubernetes-client
   pytest tests/deploy -n 2 "$@"
 }
+
+# A failure says how to replay its sequence of faults.
+test_chaos() { pytest tests/chaos -n 2 --dist loadfile "$@"; }
 
 # The page in a real browser: its pictures are in .lab/artefacts.
 test_browser() {

@@ -439,6 +439,11 @@ def test_an_http_4xx_is_never_tried_again(start: Start) -> None:
     assert len(server.requests) == 1
 
 
+def test_a_call_survives_as_many_retries_as_it_may_have(port: int) -> None:
+    (line,) = calling(f"http://127.0.0.1:{port}/", "--retries=500", "--backoff-max=0").calls
+    assert (line["code"], line["attempts"]) == (7, 501)
+
+
 def test_a_retry_neither_reads_an_endless_error_nor_waits_as_told_by_the_service(
     start: Start,
 ) -> None:

@@ -69,6 +69,7 @@ def test_urls_that_docker_users_write_are_taken(url: str) -> None:
         ("--count", "1.5", "integer"),
         ("--count", "", "integer"),
         ("--retries", "1\x1b", "integer"),
+        ("--retries", "501", "0<=x<=500"),
         ("--interval", "nan", "a number"),
         ("--interval", "-1", "0<=x<=86400"),
         ("--interval", "86401", "0<=x<=86400"),
