@@ -116,4 +116,4 @@ def main(args: argparse.Namespace) -> int:
     if args.write:
         text = rewritten(PAGE.read_text("utf-8"), markdown(about, rows(found)))
         PAGE.write_text(text, "utf-8")
-    return int(any(not figure.first for figures in found.values() for figure in figures))
+    return int(any(figure.failed for figures in found.values() for figure in figures))

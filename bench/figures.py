@@ -19,6 +19,7 @@ class Figure:
     first: Sequence[float]
     second: Sequence[float] = field(default=())
     goal: str = ""  # "≥ 0.9" or "≤ 2", of the ratio
+    failed: bool = False  # it could have been measured here, and was not
 
     @property
     def ratios(self) -> list[float]:

@@ -155,16 +155,17 @@ def play(number: str) -> tuple[float, str]:
 def pages(_: Project, rounds: int) -> list[Figure]:
     """Each page played from its first command to its clean-up; the faults of lab 08 together."""
     took: dict[str, list[float]] = {}
-    for n in range(rounds):
-        for number, path in find(ROOT / "labs").items():
+    unplayed = []
+    for number, path in find(ROOT / "labs").items():
+        if lacks := missing(load(path).needs):
+            unplayed.append(Figure(f"page {number}: not played, {lacks}", "s", []))
+            continue
+        what = f"page {number}" if len(number) == 2 else "page 08's faults, all of them"
+        times = took.setdefault(what, [0.0] * rounds)
+        for n in range(rounds):
             say(f"h: page {number}, round {n + 1} of {rounds}")
-            what = f"page {number}" if len(number) == 2 else "page 08's faults, all of them"
-            spent, wrong = 0.0, missing(load(path).needs)
-            if not wrong:
-                spent, wrong = play(number)
+            spent, wrong = play(number)
+            times[n] += spent
             if wrong:
-                took[f"page {number}: not played, {wrong}"] = []
-            else:
-                times = took.setdefault(what, [0.0] * rounds)
-                times[n] += spent
-    return [Figure(what, "s", times) for what, times in took.items()]
+                unplayed.append(Figure(f"page {number}: {wrong}", "s", [], failed=True))
+    return [*(Figure(what, "s", times) for what, times in took.items()), *unplayed]
