@@ -26,7 +26,7 @@ LIMIT = 600.0  # seconds for one command, or until something answers
 # As in compose.yaml.
 HARDENED = (
     "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges",
-    "--memory=192m", "--pids-limit=64",
+    "--memory=192m", "--pids-limit=128",
 )  # fmt: skip
 SOURCES = ("compose.yaml", "Dockerfile", ".dockerignore", "requirements.txt", "webapp", "client")
 
