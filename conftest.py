@@ -15,14 +15,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Take the options that run more."""
     parser.addoption(
+        "--long", action="store_true", help="run more of what is cut short: examples, pages, words"
+    )
+    parser.addoption(
         "--thorough", action="store_true", help="run what takes minutes too: the dev container, …"
     )
     # labs:
-    parser.addoption(
-        "--long",
-        action="store_true",
-        help="type all of pages 00 to 05, play a project reworded and docs/extend.md, test a fork",
-    )
     parser.addoption(
         "--write-verified", action="store_true", help="write the run into labs/README.md's table"
     )

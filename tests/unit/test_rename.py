@@ -96,7 +96,8 @@ def test_the_lean_one_is_whole(fork: Fork) -> None:
     via = set(re.findall(r"^    #(?: via|  ) +([\w-][\w.-]*)$", lock, re.M))
     assert via <= set(names)
     assert lock.count("# via") == len(names) > 10
-    collected = fork.run(sys.executable, "-m", "pytest", "--collect-only", "--quiet")
+    argv = ("pytest", "--collect-only", "--quiet", "--long", "--thorough")
+    collected = fork.run(sys.executable, "-m", *argv)
     assert collected.returncode == 0, collected.stdout
     assert "tests/e2e/test_compose.py::" in collected.stdout
 
