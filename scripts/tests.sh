@@ -48,7 +48,7 @@ test_lint() {
   local dockerfiles=(Dockerfile .devcontainer/Dockerfile scripts/*.Dockerfile)
   # labs: theirs too
   scripts+=(labs/*.sh) pages+=(labs) overrides+=(compose.default-bridge.yaml deploy/swarm/stack.yaml)
-  dockerfiles+=(labs/tools.Dockerfile)
+  dockerfiles+=(labs/tools.Dockerfile bench/Dockerfile)
   # :labs
   "$bin/ruff" check . || failed=1
   "$bin/ruff" format --check . || failed=1

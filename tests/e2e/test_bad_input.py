@@ -212,7 +212,7 @@ def requests(draw: st.DrawFn) -> bytes:
     drawn = {part: draw(some[part == spoilt]) for part, some in PARTS.items()}
     heads = [f"{name}: {value}" for name, value in drawn["heads"]]
     line = f"{drawn['method']} {drawn['path']} {drawn['version']}"
-    text = drawn["end"].join([line, "Host: webapp", *heads, "", ""])
+    text: str = drawn["end"].join([line, "Host: webapp", *heads, "", ""])
     body: bytes = drawn["body"]
     return text.encode("latin-1", "ignore") + body
 
