@@ -4,7 +4,7 @@
 run_tests() { # [PART [ARG...]]
   local part=${1:-all} failed=
   [ $# = 0 ] || shift
-  [[ " all ${parts[*]} " == *" $part "* ]] || die 2 "test: unknown part '$part': expected ${parts[*]}"
+  [[ " all ${parts[*]} " == *" $part "* ]] || die 2 "test: no part '$part': expected ${parts[*]}"
   case "$part" in all | lint) [ $# = 0 ] || bad "test${part#all}" "$1" ;; esac
   venv
   [[ " $bare " == *" $part "* ]] || prepare

@@ -170,7 +170,15 @@ def test_an_output_that_is_full_is_not_success() -> None:
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a disk")
 def test_a_full_disk_is_named_and_nothing_is_left(tmp_path: Path) -> None:
     """A checkout whose .lab is a disk of its own, with no byte free."""
-    for name in ("lab", "compose.yaml", "Dockerfile", "requirements.txt", "webapp", "client"):
+    for name in (
+        "lab",
+        "scripts",
+        "compose.yaml",
+        "Dockerfile",
+        "requirements.txt",
+        "webapp",
+        "client",
+    ):
         run("cp", "--recursive", str(ROOT / name), str(tmp_path))
     project, state = fresh_name(), tmp_path / ".lab"
     state.mkdir()
