@@ -25,3 +25,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--write-verified", action="store_true", help="write the run into labs/README.md's table"
     )
     # :labs
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave what is marked as long to --long, which CI gives on the newest engine."""
+    for item in items:
+        if item.get_closest_marker("long") and not config.getoption("--long"):
+            item.add_marker(pytest.mark.skip("only with --long"))

@@ -61,6 +61,7 @@ def test_it_has_names_addresses_and_files_of_its_own() -> None:
     (ROOT / ".lab" / "made-inside").unlink()
 
 
+@pytest.mark.long
 def test_up_again_keeps_the_containers_on_the_image_store_of_engine_29() -> None:
     """There a build's attestations, which carry its time, would be a part of the image's digest."""
     script = """
@@ -77,6 +78,7 @@ def test_up_again_keeps_the_containers_on_the_image_store_of_engine_29() -> None
     assert [first, second] == again
 
 
+@pytest.mark.long
 def test_a_second_of_its_name_is_refused_and_a_killed_one_is_mended() -> None:
     argv = [SCRIPT, NAME, "docker", "run", "--rm", "alpine", "sleep", "600"]
     with subprocess.Popen(argv, start_new_session=True, stdout=subprocess.DEVNULL) as first:
@@ -96,6 +98,7 @@ def running() -> object:
     return docker("-H", SOCKET, "ps", "--quiet", check=False).stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("moment", "number"),
     [
@@ -112,6 +115,7 @@ def test_cut_off_it_leaves_nothing(moment: Callable[[], object], number: int) ->
     assert cut_off(argv, moment, number) == 128 + number
 
 
+@pytest.mark.long
 def test_the_command_ends_by_itself_before_its_engine_does(tmp_path: Path) -> None:
     """So that a page of labs which is cut off takes back what it has written into the checkout."""
     told = tmp_path / "told"

@@ -16,9 +16,7 @@ NAME = "corner-shop"
 
 
 @pytest.fixture(scope="module")
-def fork(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Fork]:
-    if not pytestconfig.getoption("--long"):
-        pytest.skip("only with --long")
+def fork(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fork]:
     fork = Fork(tmp_path_factory.mktemp("lean") / "fork")
     done = fork.rename(NAME, "--without-labs")
     assert done.returncode == 0, done.stderr
@@ -27,6 +25,7 @@ def fork(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
     docker("image", "rm", f"{NAME}-webapp", f"{NAME}-client", check=False)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_its_whole_test_command_is_green(fork: Fork) -> None:
     done = fork.run("env", "CI=true", "./lab", "test", limit=1700)
@@ -35,6 +34,7 @@ def test_its_whole_test_command_is_green(fork: Fork) -> None:
     assert fork.git("status", "--porcelain") == ""
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_its_guide_holds(fork: Fork) -> None:
     """Played by us: the lean one has no player."""
