@@ -16,6 +16,7 @@ import pytest
 from tests.support.engine import ROOT, cut_off, docker, fresh_name, run
 
 UP, DOWN = ["./lab", "up"], ["./lab", "down"]
+SERVICES = ("webapp", "client")
 Env = dict[str, str]
 
 
@@ -36,13 +37,23 @@ project = pytest.fixture(new_project)
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Env]:
-    """A pair that `./lab up` has started, and that each test leaves running."""
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Env]:
+    """A pair that `./lab up` has started, and that each test leaves running.
+
+    Its images have names of their own: Compose labels an image with the project, so a build for
+    another test's would be another image, and `up` would make the containers anew.
+    """
     for env in new_project():
+        images = {service: f"{env['COMPOSE_PROJECT_NAME']}-{service}" for service in SERVICES}
+        more = tmp_path_factory.mktemp("compose") / "images.yaml"
+        more.write_text(json.dumps({"services": {s: {"image": i} for s, i in images.items()}}))
+        env["COMPOSE_FILE"] = f"compose.yaml:{more}"
         told = run(*UP, env=env).stdout
         assert f"http://127.0.0.1:{env['WEBAPP_PORT']}/" in told
         assert "webapp -> " in told
         yield env
+        run(*DOWN, env=env)
+        docker("image", "rm", *images.values())
 
 
 def objects(env: Env) -> list[str]:
