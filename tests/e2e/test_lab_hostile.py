@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 
@@ -18,9 +17,14 @@ WRONG = ("--frobnicate", "../../etc/passwd", "$(id)", "é\n", "9" * 4000)
 SETTINGS = "lab: the settings cannot be used: "
 
 
-def lab(*words: str, **env: str) -> Done:
+def lab_at(folder: Path, *words: str, **env: str) -> Done:
     """Run it for a project of the test's own that is never there."""
-    return run("./lab", *words, check=False, env={"COMPOSE_PROJECT_NAME": fresh_name(), **env})
+    env = {"COMPOSE_PROJECT_NAME": fresh_name(), **env}
+    return run(str(folder / "lab"), *words, check=False, env=env)
+
+
+def lab(*words: str, **env: str) -> Done:
+    return lab_at(ROOT, *words, **env)
 
 
 def one_line(done: Done, code: int, *texts: str) -> None:
@@ -30,18 +34,11 @@ def one_line(done: Done, code: int, *texts: str) -> None:
 
 
 @pytest.fixture
-def dot_env() -> Iterator[Callable[[bytes], None]]:
-    """Writes a .env, and puts the reader's own back afterwards."""
-    file = ROOT / ".env"
-    before = file.read_bytes() if file.exists() else None
-
-    def write(text: bytes) -> None:
-        file.write_bytes(text)
-
-    yield write
-    file.unlink()
-    if before is not None:
-        file.write_bytes(before)
+def checkout(tmp_path: Path) -> Path:
+    """What `./lab up` and `down` need, in a folder that no other test reads."""
+    sources = "lab scripts compose.yaml Dockerfile requirements.txt webapp client"
+    run("cp", "--recursive", *sources.split(), str(tmp_path))
+    return tmp_path
 
 
 def test_wrong_arguments_are_refused_before_anything_is_done(
@@ -89,18 +86,14 @@ def test_settings_that_compose_refuses_are_named(word: str, env: dict[str, str],
     ],
     ids=["quotes", "binary", "crlf", "bom"],
 )
-def test_a_broken_dot_env_is_named(
-    dot_env: Callable[[bytes], None], content: bytes, text: str
-) -> None:
-    dot_env(content)
-    one_line(lab("down"), 2, SETTINGS, text)
+def test_a_broken_dot_env_is_named(checkout: Path, content: bytes, text: str) -> None:
+    (checkout / ".env").write_bytes(content)
+    one_line(lab_at(checkout, "down"), 2, SETTINGS, text)
 
 
-def test_a_variable_that_nobody_knows_does_no_harm(
-    dot_env: Callable[[bytes], None],
-) -> None:
-    dot_env(b"NOBODY=knows\r\n")
-    assert lab("down").returncode == 0
+def test_a_variable_that_nobody_knows_does_no_harm(checkout: Path) -> None:
+    (checkout / ".env").write_bytes(b"NOBODY=knows\r\n")
+    assert lab_at(checkout, "down").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -168,27 +161,14 @@ def test_an_output_that_is_full_is_not_success() -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a disk")
-def test_a_full_disk_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+def test_a_full_disk_is_named_and_nothing_is_left(checkout: Path) -> None:
     """A checkout whose .lab is a disk of its own, with no byte free."""
-    for name in (
-        "lab",
-        "scripts",
-        "compose.yaml",
-        "Dockerfile",
-        "requirements.txt",
-        "webapp",
-        "client",
-    ):
-        run("cp", "--recursive", str(ROOT / name), str(tmp_path))
-    project, state = fresh_name(), tmp_path / ".lab"
+    project, state = fresh_name(), checkout / ".lab"
     state.mkdir()
     run("mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(state))
     try:
         run("sh", "-c", f"cat /dev/zero >{state}/full || true")
-        done = subprocess.run(
-            ["./lab", "up"], cwd=tmp_path, text=True, capture_output=True, check=False,
-            env={**os.environ, "COMPOSE_PROJECT_NAME": project, "WEBAPP_PORT": "0"},
-        )  # fmt: skip
+        done = lab_at(checkout, "up", COMPOSE_PROJECT_NAME=project, WEBAPP_PORT="0")
     finally:
         run("umount", str(state))
     one_line(done, 3, f"cannot write to {state}", "a disk that is not full")

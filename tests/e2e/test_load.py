@@ -87,8 +87,8 @@ def test_twelve_slow_callers_do_not_make_the_health_check_fail(loaded: Pair, kin
         assert [check(loaded) for _ in range(3)] == [0, 0, 0]
 
 
-def test_as_many_slow_callers_as_threads_are_the_limit_and_it_comes_back(loaded: Pair) -> None:
-    with slow(loaded, THREADS, HEAD):
+def test_more_than_the_threads_can_hold_are_the_limit_and_it_comes_back(loaded: Pair) -> None:
+    with slow(loaded, 4 * THREADS, HEAD):  # which worker takes a caller is chance
         assert check(loaded) != 0
     until(lambda: check(loaded) == 0)
 
